@@ -1,0 +1,3 @@
+"""Separate, analyse and play music, every step a job in Postgres."""
+
+__version__ = "0.1.0"
