@@ -1,0 +1,136 @@
+"""Read the configuration once and check it: one frozen value for the whole process.
+
+A setting comes from, in this order: the environment (``SFA_<NAME>``, and ``DATABASE_URL``), the file
+``var/sfa.toml`` (keys in lower case), the default. An unknown key is refused with the nearest known one.
+``Config.load`` is the only reader of the environment.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from sfa.errors import ConfigError
+
+HOME = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """Every setting, with its unit and default.
+
+    Options:
+        var: folder of all local state (``var`` in the checkout).
+        database_url: libpq address of the database; empty: the embedded one under ``var``.
+        store: where audio lives: a folder, or an address (``s3://…``, ``az://…``); empty: ``var/store``.
+        models: folder of the models' weights; empty: ``var/models``.
+        weights_url: address the released weights are fetched from; empty: the publisher's.
+        host, port: where the dashboard listens (``127.0.0.1``, 4000).
+        model: the model a track is separated with where nobody chose one (``htdemucs``).
+        postgres_user: operating system user of the embedded database when SFA runs as root;
+            empty: ``postgres``, else ``nobody``.
+        upload_limit_mb: largest upload, in MB (1024).
+        lease_seconds: how long a worker may be silent before its jobs are given to another (15).
+        grace_seconds: how long a child may take to stop before it is killed (5).
+        drain_seconds: how long a stopping worker lets its jobs finish before it gives them back (10).
+        download_private: whether downloads may go to private and loopback addresses (false).
+    """
+
+    var: Path = HOME / "var"
+    database_url: str = ""
+    store: str = ""
+    models: str = ""
+    weights_url: str = ""
+    host: str = "127.0.0.1"
+    port: int = 4000
+    model: str = "htdemucs"
+    postgres_user: str = ""
+    upload_limit_mb: int = 1024
+    lease_seconds: float = 15.0
+    grace_seconds: float = 5.0
+    drain_seconds: float = 10.0
+    download_private: bool = False
+
+    @property
+    def store_address(self) -> str:
+        """The store's folder or address, with the default filled in."""
+        return self.store or str(self.var / "store")
+
+    @property
+    def models_folder(self) -> Path:
+        """The folder of the models' weights, with the default filled in."""
+        return Path(self.models).expanduser() if self.models else self.var / "models"
+
+    @property
+    def address(self) -> str:
+        """The dashboard's address, as a person types it."""
+        host = "127.0.0.1" if self.host in ("0.0.0.0", "::", "") else self.host
+        return f"http://{host}:{self.port}"
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str] | None = None) -> Config:
+        """Read environment and file; raise `ConfigError` naming the setting that is wrong."""
+        env = os.environ if environ is None else environ
+        given: dict[str, Any] = {}
+        var = Path(env.get("SFA_VAR") or HOME / "var").expanduser().resolve()
+        path = var / "sfa.toml"
+        if path.is_file():
+            try:
+                given.update(tomllib.loads(path.read_text()))
+            except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+                raise ConfigError(f"sfa.toml cannot be read: {error}") from error
+        known = {field.name: field for field in fields(cls)}
+        for name in known:
+            if value := env.get(f"SFA_{name.upper()}"):
+                given[name] = value
+        if url := env.get("DATABASE_URL"):
+            given["database_url"] = url
+        given["var"] = var
+        for name in given:
+            if name not in known:
+                near = difflib.get_close_matches(name, known, n=1)
+                hint = f"; did you mean {near[0]!r}?" if near else ""
+                raise ConfigError(f"there is no setting {name!r} in sfa.toml{hint}")
+        config = cls(**{name: _typed(name, value, known[name].default) for name, value in given.items()})
+        _check(config)
+        return config
+
+
+def _typed(name: str, value: object, default: object) -> object:
+    try:
+        match default:
+            case Path():
+                return Path(str(value))
+            case bool():
+                if str(value).lower() in ("1", "true", "yes", "on"):
+                    return True
+                if str(value).lower() in ("0", "false", "no", "off"):
+                    return False
+                raise ValueError("say true or false")
+            case int():
+                return int(str(value))
+            case float():
+                return float(str(value))
+            case _:
+                return str(value)
+    except ValueError as error:
+        raise ConfigError(f"setting {name!r} cannot be {value!r}: {error}") from error
+
+
+def _check(config: Config) -> None:
+    ranges: list[tuple[str, float, float]] = [
+        ("port", 1, 65535),
+        ("upload_limit_mb", 1, 1_000_000),
+        ("lease_seconds", 3, 3600),
+        ("grace_seconds", 0, 600),
+        ("drain_seconds", 0, 86_400),
+    ]
+    for name, low, high in ranges:
+        value = getattr(config, name)
+        if not low <= value <= high:
+            raise ConfigError(f"setting {name!r} must lie between {low:g} and {high:g}, not {value:g}")

@@ -1,0 +1,137 @@
+"""Talk to PostgreSQL: the pool, the statements under ``sql/``, and the errors in our own words.
+
+Every statement is a file, ``sql/queries/<name>.sql``, with named parameters (``%(id)s``); nothing else is
+executed. `Session` runs them on one connection: outside of a transaction each statement commits by itself,
+inside ``Database.transaction()`` all or nothing.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any, LiteralString, cast
+
+import psycopg
+from psycopg.rows import dict_row
+from psycopg.types.json import set_json_dumps
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from sfa.config import HOME
+from sfa.errors import DatabaseUnavailable, Refused, SfaError
+
+Row = dict[str, Any]
+Connection = psycopg.AsyncConnection[Row]
+
+# What a database that is away, restarting or overloaded looks like: worth trying again.
+UNAVAILABLE = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout)
+
+
+def sql_folder() -> Path:
+    """The folder ``sql/``: beside the package in a checkout, inside of it in a wheel."""
+    checkout = HOME / "sql"
+    return checkout if checkout.is_dir() else Path(__file__).parent / "_sql"
+
+
+@functools.cache
+def statement(name: str) -> LiteralString:
+    """The text of ``sql/queries/<name>.sql``."""
+    text = (sql_folder() / "queries" / f"{name}.sql").read_text()
+    # A file of ours is as trusted as a literal of ours; psycopg's types ask for the latter.
+    return cast(LiteralString, text)
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn the driver's errors into ours, in this one place; the cause is kept."""
+    try:
+        yield
+    except (psycopg.errors.IntegrityError, psycopg.errors.DataError, psycopg.errors.NoData) as error:
+        diag = error.diag
+        raise Refused(diag.message_primary or str(error), diag.constraint_name, diag.message_hint) from error
+    except psycopg.errors.RaiseException as error:
+        raise Refused(error.diag.message_primary or str(error), None, error.diag.message_hint) from error
+    except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction) as error:
+        raise SfaError(f"the database's schema is older than the program ({error.diag.message_primary}): run `bin/sfa migrate`") from error
+    except UNAVAILABLE as error:
+        raise DatabaseUnavailable() from error
+
+
+class Session:
+    """Run named statements on one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+
+    async def all(self, name: str, **parameters: Any) -> list[Row]:
+        """Every row of the statement."""
+        with translated():
+            cursor = await self.connection.execute(statement(name), parameters)
+            return await cursor.fetchall()
+
+    async def one(self, name: str, **parameters: Any) -> Row | None:
+        """The first row of the statement, or None."""
+        with translated():
+            cursor = await self.connection.execute(statement(name), parameters)
+            return await cursor.fetchone()
+
+    async def run(self, name: str, **parameters: Any) -> int:
+        """Execute the statement; the number of rows it touched."""
+        with translated():
+            cursor = await self.connection.execute(statement(name), parameters)
+            return cursor.rowcount
+
+
+class Database:
+    """A pool of connections, opened with `open` and closed with `close`.
+
+    Options:
+        dsn: libpq address.
+        size: most connections at a time (4).
+        timeout: seconds to wait for one before `DatabaseUnavailable` (10).
+    """
+
+    def __init__(self, dsn: str, *, size: int = 4, timeout: float = 10.0, name: str = "sfa") -> None:
+        self.dsn = dsn
+        self._pool = AsyncConnectionPool[Connection](
+            dsn,
+            open=False,
+            min_size=1,
+            max_size=size,
+            timeout=timeout,
+            kwargs={"autocommit": True, "row_factory": dict_row, "application_name": name},
+            check=AsyncConnectionPool.check_connection,
+            reconnect_timeout=0,
+        )
+
+    async def open(self) -> None:
+        """Open the pool; connections are made when they are first needed."""
+        await self._pool.open(wait=False)
+
+    async def close(self) -> None:
+        """Close every connection; safe before `open` and twice."""
+        await self._pool.close()
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[Session]:
+        """A connection on which each statement commits by itself."""
+        with translated():
+            async with self._pool.connection() as connection:
+                yield Session(connection)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Session]:
+        """A connection inside one transaction: it commits at the end, an exception rolls it back."""
+        async with self.session() as session, session.connection.transaction():
+            yield session
+
+
+def json_default(value: object) -> str:
+    """NaN and infinity are not JSON: refuse them here, not in the server's error message."""
+    import json
+
+    return json.dumps(value, allow_nan=False, separators=(",", ":"))
+
+
+set_json_dumps(json_default)

@@ -1,0 +1,2 @@
+-- Procrastinate's own schema, read from the installed package: it is its to keep, not ours to copy.
+-- sfa:include procrastinate 3.10.0

@@ -1,0 +1,172 @@
+-- The job tables that people INSERT into, and what the jobs leave behind.
+-- A job's status is never written here by hand: it follows its queue row (0004).
+
+CREATE TYPE job_status AS ENUM ('waiting', 'running', 'retrying', 'completed', 'failed', 'cancelled');
+CREATE TYPE processing_operation AS ENUM ('separate', 'multistem', 'voice_change', 'voice_clean');
+CREATE TYPE analysis_operation AS ENUM ('analyze', 'auto_cue');
+CREATE TYPE error_kind AS ENUM ('input', 'resource', 'internal', 'crash', 'timeout');
+
+-- What kinds of job there are: the task, the queue it runs on, the table its rows live in, the columns that a
+-- queue row's args may name, and its two budgets. Attempts are runs that ended with an error; crashes are runs
+-- whose worker or child died.
+CREATE TABLE job_kinds (
+    task_name text PRIMARY KEY,
+    queue_name text NOT NULL,
+    domain_table text NOT NULL,
+    arguments text[] NOT NULL,
+    max_attempts integer NOT NULL,
+    max_crashes integer NOT NULL DEFAULT 5,
+    CONSTRAINT job_kinds_budgets CHECK (max_attempts >= 1 AND max_crashes >= 1)
+);
+INSERT INTO job_kinds (task_name, queue_name, domain_table, arguments, max_attempts) VALUES
+    ('download', 'download', 'download_jobs', '{track_id,address,then_model}', 3),
+    ('processing', 'processing', 'processing_jobs', '{track_id,model,options,preview}', 2),
+    ('analysis', 'analysis', 'analysis_jobs', '{track_id}', 2);
+
+CREATE TABLE download_jobs (
+    id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    track_id uuid NOT NULL REFERENCES tracks ON DELETE CASCADE,
+    user_id integer NOT NULL REFERENCES users ON DELETE CASCADE,
+    task_name text NOT NULL DEFAULT 'download' REFERENCES job_kinds,
+    address text NOT NULL,
+    then_model text DEFAULT 'htdemucs' REFERENCES models,
+    status job_status NOT NULL DEFAULT 'waiting',
+    progress real NOT NULL DEFAULT 0,
+    stage text,
+    error text,
+    error_kind error_kind,
+    attempt integer NOT NULL DEFAULT 0,
+    priority integer NOT NULL DEFAULT 0,
+    scheduled_at timestamptz,
+    queue_job_id bigint NOT NULL UNIQUE,
+    inserted_at timestamptz NOT NULL DEFAULT now(),
+    started_at timestamptz,
+    finished_at timestamptz,
+    CONSTRAINT download_jobs_address_http CHECK (address ~* '^https?://[^\s/]+' AND length(address) <= 2000),
+    CONSTRAINT download_jobs_progress_range CHECK (progress BETWEEN 0 AND 100),
+    CONSTRAINT download_jobs_finished_at CHECK ((status IN ('completed', 'failed', 'cancelled')) = (finished_at IS NOT NULL)),
+    CONSTRAINT download_jobs_failed_says_why CHECK (status <> 'failed' OR error IS NOT NULL)
+) WITH (fillfactor = 70);
+
+CREATE TABLE processing_jobs (
+    id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    track_id uuid NOT NULL REFERENCES tracks ON DELETE CASCADE,
+    user_id integer NOT NULL REFERENCES users ON DELETE CASCADE,
+    task_name text NOT NULL DEFAULT 'processing' REFERENCES job_kinds,
+    operation processing_operation NOT NULL DEFAULT 'separate',
+    model text NOT NULL DEFAULT 'htdemucs' REFERENCES models,
+    engine separation_engine NOT NULL,
+    options jsonb NOT NULL DEFAULT '{}',
+    preview boolean NOT NULL DEFAULT false,
+    status job_status NOT NULL DEFAULT 'waiting',
+    progress real NOT NULL DEFAULT 0,
+    stage text,
+    error text,
+    error_kind error_kind,
+    attempt integer NOT NULL DEFAULT 0,
+    priority integer NOT NULL DEFAULT 0,
+    scheduled_at timestamptz,
+    queue_job_id bigint NOT NULL UNIQUE,
+    result jsonb,
+    inserted_at timestamptz NOT NULL DEFAULT now(),
+    started_at timestamptz,
+    finished_at timestamptz,
+    CONSTRAINT processing_jobs_options_object CHECK (jsonb_typeof(options) = 'object'),
+    CONSTRAINT processing_jobs_options_known CHECK (options - '{format,stems}'::text[] = '{}'),
+    CONSTRAINT processing_jobs_format_known CHECK (options ->> 'format' IN ('wav', 'flac', 'mp3')),
+    CONSTRAINT processing_jobs_stems_list CHECK (jsonb_typeof(options -> 'stems') = 'array'),
+    CONSTRAINT processing_jobs_progress_range CHECK (progress BETWEEN 0 AND 100),
+    CONSTRAINT processing_jobs_finished_at CHECK ((status IN ('completed', 'failed', 'cancelled')) = (finished_at IS NOT NULL)),
+    CONSTRAINT processing_jobs_failed_says_why CHECK (status <> 'failed' OR error IS NOT NULL)
+) WITH (fillfactor = 70);
+-- A double click is one job: the same work can't wait or run twice at a time.
+CREATE UNIQUE INDEX processing_jobs_one_active ON processing_jobs (track_id, operation, model, md5(options::text), preview)
+    WHERE status IN ('waiting', 'running', 'retrying');
+
+CREATE TABLE analysis_jobs (
+    id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    track_id uuid NOT NULL REFERENCES tracks ON DELETE CASCADE,
+    user_id integer NOT NULL REFERENCES users ON DELETE CASCADE,
+    task_name text NOT NULL DEFAULT 'analysis' REFERENCES job_kinds,
+    operation analysis_operation NOT NULL DEFAULT 'analyze',
+    status job_status NOT NULL DEFAULT 'waiting',
+    progress real NOT NULL DEFAULT 0,
+    stage text,
+    error text,
+    error_kind error_kind,
+    attempt integer NOT NULL DEFAULT 0,
+    priority integer NOT NULL DEFAULT 0,
+    scheduled_at timestamptz,
+    queue_job_id bigint NOT NULL UNIQUE,
+    inserted_at timestamptz NOT NULL DEFAULT now(),
+    started_at timestamptz,
+    finished_at timestamptz,
+    CONSTRAINT analysis_jobs_progress_range CHECK (progress BETWEEN 0 AND 100),
+    CONSTRAINT analysis_jobs_finished_at CHECK ((status IN ('completed', 'failed', 'cancelled')) = (finished_at IS NOT NULL)),
+    CONSTRAINT analysis_jobs_failed_says_why CHECK (status <> 'failed' OR error IS NOT NULL)
+) WITH (fillfactor = 70);
+CREATE UNIQUE INDEX analysis_jobs_one_active ON analysis_jobs (track_id, operation)
+    WHERE status IN ('waiting', 'running', 'retrying');
+
+CREATE INDEX download_jobs_track_idx ON download_jobs (track_id, inserted_at DESC);
+CREATE INDEX processing_jobs_track_idx ON processing_jobs (track_id, inserted_at DESC);
+CREATE INDEX analysis_jobs_track_idx ON analysis_jobs (track_id, inserted_at DESC);
+CREATE INDEX download_jobs_page_idx ON download_jobs (user_id, inserted_at DESC, id DESC);
+CREATE INDEX processing_jobs_page_idx ON processing_jobs (user_id, inserted_at DESC, id DESC);
+CREATE INDEX analysis_jobs_page_idx ON analysis_jobs (user_id, inserted_at DESC, id DESC);
+
+-- Identity is (track, job, type, label): a second model, a second engine, lead and backing vocals live side by
+-- side, and a job that runs again replaces only its own.
+CREATE TABLE stems (
+    id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    track_id uuid NOT NULL REFERENCES tracks ON DELETE CASCADE,
+    processing_job_id uuid NOT NULL REFERENCES processing_jobs ON DELETE CASCADE,
+    stem_type text NOT NULL,
+    label text NOT NULL DEFAULT '',
+    audio_key text NOT NULL,
+    format text NOT NULL,
+    duration_ms integer NOT NULL,
+    sample_rate integer NOT NULL,
+    channels smallint NOT NULL,
+    bytes bigint NOT NULL,
+    sha256 text NOT NULL,
+    rms_db real,
+    peak_db real,
+    peaks jsonb NOT NULL,
+    inserted_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT stems_identity UNIQUE (track_id, processing_job_id, stem_type, label),
+    CONSTRAINT stems_type_format CHECK (stem_type ~ '^[a-z][a-z0-9_]{0,31}$'),
+    CONSTRAINT stems_audio_key_relative CHECK (audio_key ~ '^[A-Za-z0-9_-]' AND audio_key !~ '(^|/)\.\.?(/|$)'),
+    CONSTRAINT stems_measures CHECK (duration_ms >= 0 AND sample_rate > 0 AND channels > 0 AND bytes > 0)
+);
+
+CREATE TABLE analysis_results (
+    id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    track_id uuid NOT NULL REFERENCES tracks ON DELETE CASCADE,
+    analysis_job_id uuid REFERENCES analysis_jobs ON DELETE SET NULL,
+    version integer NOT NULL,
+    duration_ms integer NOT NULL,
+    sample_rate integer NOT NULL,
+    channels smallint NOT NULL,
+    tempo real,
+    tempo_confidence real NOT NULL,
+    key text,
+    key_confidence real NOT NULL,
+    camelot text,
+    energy real NOT NULL,
+    rms_db real,
+    peak_db real,
+    spectral_centroid real,
+    spectral_rolloff real,
+    zero_crossing_rate real,
+    features jsonb NOT NULL,
+    inserted_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT analysis_results_one_a_version UNIQUE (track_id, version),
+    CONSTRAINT analysis_results_tempo_range CHECK (tempo BETWEEN 20 AND 400),
+    CONSTRAINT analysis_results_key_name CHECK (key ~ '^[A-G](#|b)? (major|minor)$'),
+    CONSTRAINT analysis_results_camelot_name CHECK (camelot ~ '^([1-9]|1[0-2])[AB]$'),
+    CONSTRAINT analysis_results_unit_ranges CHECK (
+        energy BETWEEN 0 AND 1 AND tempo_confidence BETWEEN 0 AND 1 AND key_confidence BETWEEN 0 AND 1
+        AND zero_crossing_rate BETWEEN 0 AND 1),
+    CONSTRAINT analysis_results_hertz CHECK (spectral_centroid >= 0 AND spectral_rolloff >= 0)
+);

@@ -1,0 +1,343 @@
+-- One INSERT is one job. Either table may be written first; a trigger writes the other row in the same
+-- transaction, and from then on the queue row's state moves the domain row's.
+
+CREATE TABLE queues (
+    name text PRIMARY KEY,
+    concurrency integer NOT NULL,
+    paused boolean NOT NULL DEFAULT false,
+    paused_reason text,
+    CONSTRAINT queues_concurrency_range CHECK (concurrency BETWEEN 1 AND 1000)
+);
+INSERT INTO queues (name, concurrency) VALUES ('download', 3), ('processing', 2), ('analysis', 2), ('default', 2);
+
+-- Who works: one row a worker process, beside Procrastinate's own (its heartbeat is kept too).
+CREATE TABLE workers (
+    id bigint PRIMARY KEY REFERENCES procrastinate_workers ON DELETE CASCADE,
+    name text NOT NULL,
+    host text NOT NULL,
+    -- Tells one machine's (or container's) process numbers from another's: boot id and pid namespace.
+    host_key text NOT NULL,
+    pid integer NOT NULL,
+    pid_started bigint NOT NULL,
+    queue_name text NOT NULL,
+    started_at timestamptz NOT NULL DEFAULT now(),
+    seen_at timestamptz NOT NULL DEFAULT now()
+) WITH (fillfactor = 50);
+
+-- A lease is the right to write for one attempt, in the database's time. No lease with your token: write nothing.
+CREATE TABLE leases (
+    job_id bigint PRIMARY KEY REFERENCES procrastinate_jobs ON DELETE CASCADE,
+    token uuid NOT NULL,
+    worker_id bigint NOT NULL,
+    acquired_at timestamptz NOT NULL DEFAULT now(),
+    expires_at timestamptz NOT NULL
+) WITH (fillfactor = 50);
+CREATE INDEX leases_worker_id_idx ON leases (worker_id);
+
+-- 'lost': its worker died or could not renew. 'released': given back unharmed (shutdown); uses up no attempt.
+CREATE TYPE attempt_verdict AS ENUM ('completed', 'failed', 'retried', 'cancelled', 'lost', 'released');
+
+CREATE TABLE attempts (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    job_id bigint NOT NULL REFERENCES procrastinate_jobs ON DELETE CASCADE,
+    token uuid NOT NULL,
+    worker text NOT NULL,
+    started_at timestamptz NOT NULL DEFAULT now(),
+    ended_at timestamptz,
+    verdict attempt_verdict,
+    error text,
+    error_kind error_kind,
+    -- Exit code, signal, peak memory, the tail of stderr, who ended it: the attempt's death certificate.
+    certificate jsonb,
+    -- False once sfa_retry has given the job a fresh start.
+    counted boolean NOT NULL DEFAULT true,
+    CONSTRAINT attempts_end_has_verdict CHECK ((ended_at IS NULL) = (verdict IS NULL))
+);
+CREATE INDEX attempts_job_id_idx ON attempts (job_id, id);
+
+-- The life of the worker's children: started, ready, crashed, recycled, killed, and why.
+CREATE TABLE port_events (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at timestamptz NOT NULL DEFAULT now(),
+    worker text NOT NULL,
+    port text NOT NULL,
+    pid integer NOT NULL,
+    event text NOT NULL,
+    detail jsonb NOT NULL DEFAULT '{}',
+    CONSTRAINT port_events_event_known CHECK (event IN ('ready', 'removed'))
+);
+CREATE INDEX port_events_at_idx ON port_events (at DESC);
+
+-- Claiming walks this index from its left end; what is not due yet is not in it.
+CREATE INDEX procrastinate_jobs_sfa_ready_idx ON procrastinate_jobs (queue_name, priority DESC, id)
+    WHERE status = 'todo' AND scheduled_at IS NULL;
+CREATE INDEX procrastinate_jobs_sfa_due_idx ON procrastinate_jobs (scheduled_at)
+    WHERE status = 'todo' AND scheduled_at IS NOT NULL;
+ALTER TABLE procrastinate_jobs SET (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
+
+-- ---------------------------------------------------------------- from the domain table to the queue
+
+CREATE FUNCTION sfa_job_before_insert() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.status <> 'waiting' THEN
+        RAISE EXCEPTION 'a new job is "waiting", not "%": its status follows the queue', NEW.status
+            USING ERRCODE = 'check_violation', CONSTRAINT = TG_TABLE_NAME || '_starts_waiting', TABLE = TG_TABLE_NAME;
+    END IF;
+    -- The owner is the track's; where the track is missing the foreign key says so.
+    NEW.user_id := coalesce((SELECT user_id FROM tracks WHERE id = NEW.track_id), sfa_local_owner());
+    IF NEW.queue_job_id IS NULL THEN
+        NEW.queue_job_id := nextval('procrastinate_jobs_id_seq');
+    ELSIF NEW.queue_job_id::text IS DISTINCT FROM current_setting('sfa.enqueuing', true) THEN
+        RAISE EXCEPTION 'queue_job_id is given by the queue: leave it out'
+            USING ERRCODE = 'check_violation', CONSTRAINT = TG_TABLE_NAME || '_queue_job_id_given', TABLE = TG_TABLE_NAME;
+    END IF;
+    RETURN NEW;
+END $$;
+
+CREATE FUNCTION sfa_job_after_insert() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM set_config('sfa.domain_first', 'on', true);
+    INSERT INTO procrastinate_jobs (id, queue_name, task_name, priority, args, scheduled_at)
+    SELECT n.queue_job_id, k.queue_name, k.task_name, n.priority, jsonb_build_object('job_id', n.id), n.scheduled_at
+    FROM new_rows n JOIN job_kinds k USING (task_name)
+    WHERE n.queue_job_id::text IS DISTINCT FROM current_setting('sfa.enqueuing', true);
+    PERFORM set_config('sfa.domain_first', '', true);
+    RETURN NULL;
+END $$;
+
+CREATE FUNCTION sfa_processing_fill() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    -- An unknown model gets an engine all the same: the foreign key on models then names the real mistake.
+    NEW.engine := coalesce((SELECT engine FROM models WHERE name = NEW.model), 'demucs');
+    IF NEW.operation <> 'separate' THEN
+        RAISE EXCEPTION 'operation "%" is not available on this installation; use "separate"', NEW.operation
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'processing_jobs_operation_available', TABLE = 'processing_jobs';
+    END IF;
+    IF NEW.options ? 'stems' AND EXISTS (
+        SELECT FROM jsonb_array_elements_text(NEW.options -> 'stems') s
+        WHERE s <> ALL (SELECT unnest(stems) FROM models WHERE name = NEW.model)) THEN
+        RAISE EXCEPTION 'options.stems names a stem that model "%" does not make', NEW.model
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'processing_jobs_stems_of_model', TABLE = 'processing_jobs';
+    END IF;
+    RETURN NEW;
+END $$;
+
+CREATE FUNCTION sfa_analysis_fill() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.operation <> 'analyze' THEN
+        RAISE EXCEPTION 'operation "%" is not available on this installation; use "analyze"', NEW.operation
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'analysis_jobs_operation_available', TABLE = 'analysis_jobs';
+    END IF;
+    RETURN NEW;
+END $$;
+
+-- An address alone is enough: the track is made on the way, titled by the last part of the address.
+CREATE FUNCTION sfa_download_fill() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.track_id IS NULL AND NEW.address ~* '^https?://[^\s/]+' THEN
+        INSERT INTO tracks (title, source)
+        VALUES (left(coalesce(nullif(substring(NEW.address FROM '([^/?#]+)/*(?:[?#].*)?$'), ''), NEW.address), 500), 'link')
+        RETURNING id INTO NEW.track_id;
+    END IF;
+    RETURN NEW;
+END $$;
+
+-- ---------------------------------------------------------------- from the queue to the domain table
+
+CREATE FUNCTION sfa_queue_before_insert() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    kind job_kinds;
+    unknown text;
+    names text;
+    domain_id uuid;
+BEGIN
+    IF current_setting('sfa.domain_first', true) = 'on' THEN
+        RETURN NEW;
+    END IF;
+    SELECT * INTO kind FROM job_kinds WHERE task_name = NEW.task_name;
+    IF NOT FOUND THEN
+        RETURN NEW;  -- housekeeping and other people's tasks have no domain row
+    END IF;
+    IF NEW.queue_name <> kind.queue_name THEN
+        RAISE EXCEPTION 'task "%" runs on queue "%", not "%"', NEW.task_name, kind.queue_name, NEW.queue_name
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'procrastinate_jobs_queue_of_task', TABLE = 'procrastinate_jobs';
+    END IF;
+    IF NEW.status <> 'todo' OR NEW.attempts <> 0 THEN
+        RAISE EXCEPTION 'a new job is "todo" with no attempts, not "%" with %', NEW.status, NEW.attempts
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'procrastinate_jobs_starts_todo', TABLE = 'procrastinate_jobs';
+    END IF;
+    IF jsonb_typeof(NEW.args) IS DISTINCT FROM 'object' THEN
+        RAISE EXCEPTION 'args of task "%" must be a JSON object', NEW.task_name
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'procrastinate_jobs_args_object', TABLE = 'procrastinate_jobs';
+    END IF;
+    SELECT key INTO unknown FROM jsonb_object_keys(NEW.args) key WHERE key <> ALL (kind.arguments) LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'unknown key "%" in args of task "%"', unknown, NEW.task_name
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'procrastinate_jobs_args_known', TABLE = 'procrastinate_jobs',
+                  HINT = 'Allowed keys: ' || array_to_string(kind.arguments, ', ') || '.';
+    END IF;
+    SELECT coalesce(string_agg(quote_ident(key), ', '), '') INTO names FROM jsonb_object_keys(NEW.args) key;
+    PERFORM set_config('sfa.enqueuing', NEW.id::text, true);
+    -- Only the named columns are written, so that the table's defaults hold for the rest.
+    EXECUTE format(
+        'INSERT INTO %1$I (queue_job_id, priority, scheduled_at%2$s) SELECT $1, $2, $3%2$s FROM jsonb_populate_record(NULL::%1$I, $4) RETURNING id',
+        kind.domain_table, CASE WHEN names = '' THEN '' ELSE ', ' || names END)
+        INTO domain_id USING NEW.id, NEW.priority, NEW.scheduled_at, NEW.args;
+    PERFORM set_config('sfa.enqueuing', '', true);
+    NEW.args := jsonb_build_object('job_id', domain_id);
+    RETURN NEW;
+END $$;
+
+CREATE TRIGGER sfa_queue_before_insert BEFORE INSERT ON procrastinate_jobs
+    FOR EACH ROW EXECUTE FUNCTION sfa_queue_before_insert();
+
+-- ---------------------------------------------------------------- status: one source
+
+CREATE FUNCTION sfa_job_status(queue_status procrastinate_job_status, retried boolean) RETURNS job_status
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE queue_status
+        WHEN 'todo' THEN CASE WHEN retried THEN 'retrying' ELSE 'waiting' END
+        WHEN 'doing' THEN 'running' WHEN 'aborting' THEN 'running'
+        WHEN 'succeeded' THEN 'completed' WHEN 'failed' THEN 'failed'
+        ELSE 'cancelled' END::job_status
+$$;
+
+CREATE FUNCTION sfa_queue_after_update() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    target text;
+BEGIN
+    FOR target IN
+        SELECT DISTINCT k.domain_table FROM new_rows n JOIN old_rows o USING (id) JOIN job_kinds k ON k.task_name = n.task_name
+        WHERE (n.status, n.scheduled_at, n.attempts, n.priority) IS DISTINCT FROM (o.status, o.scheduled_at, o.attempts, o.priority)
+    LOOP
+        PERFORM set_config('sfa.mirroring', 'on', true);
+        EXECUTE format($q$
+            UPDATE %I d SET
+                status = s.status,
+                attempt = n.attempts + (n.status = 'doing')::int,
+                priority = n.priority,
+                scheduled_at = n.scheduled_at,
+                started_at = CASE WHEN n.status = 'doing' AND o.status <> 'doing' THEN now() ELSE d.started_at END,
+                finished_at = CASE WHEN s.status IN ('completed', 'failed', 'cancelled') THEN coalesce(d.finished_at, now()) END,
+                progress = CASE WHEN s.status = 'completed' THEN 100
+                                WHEN n.status = 'todo' OR (n.status = 'doing' AND o.status <> 'doing') THEN 0
+                                ELSE d.progress END,
+                stage = CASE WHEN n.status = o.status THEN d.stage END,
+                error = CASE WHEN s.status IN ('failed', 'retrying') THEN coalesce(a.error, 'failed without saying why') END,
+                error_kind = CASE WHEN s.status IN ('failed', 'retrying') THEN coalesce(a.error_kind, 'internal') END
+            FROM new_rows n JOIN old_rows o USING (id)
+            LEFT JOIN LATERAL (
+                SELECT verdict, error, error_kind FROM attempts a
+                WHERE n.status IN ('todo', 'failed') AND a.job_id = n.id AND a.counted ORDER BY a.id DESC LIMIT 1) a ON true,
+            LATERAL (SELECT sfa_job_status(n.status, a.verdict IN ('retried', 'lost')) AS status) s
+            WHERE d.queue_job_id = n.id
+              AND (n.status, n.scheduled_at, n.attempts, n.priority) IS DISTINCT FROM (o.status, o.scheduled_at, o.attempts, o.priority)
+        $q$, target);
+        PERFORM set_config('sfa.mirroring', '', true);
+    END LOOP;
+    RETURN NULL;
+END $$;
+
+CREATE TRIGGER sfa_queue_after_update AFTER UPDATE ON procrastinate_jobs
+    REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION sfa_queue_after_update();
+
+CREATE FUNCTION sfa_job_guard_status() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF current_setting('sfa.mirroring', true) IS DISTINCT FROM 'on' THEN
+        RAISE EXCEPTION 'the status of a job follows the queue and is not set by hand'
+            USING ERRCODE = 'check_violation', CONSTRAINT = TG_TABLE_NAME || '_status_follows_queue', TABLE = TG_TABLE_NAME,
+                  HINT = 'Use SELECT sfa_cancel(id) or SELECT sfa_retry(id).';
+    END IF;
+    RETURN NEW;
+END $$;
+
+-- A job that is deleted (with its track, say) must not run; one that runs is stopped.
+CREATE FUNCTION sfa_job_after_delete() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE procrastinate_jobs j SET
+        status = CASE j.status WHEN 'todo' THEN 'cancelled' ELSE j.status END,
+        abort_requested = j.status = 'doing'
+    FROM old_rows o WHERE j.id = o.queue_job_id AND j.status IN ('todo', 'doing');
+    RETURN NULL;
+END $$;
+
+-- ---------------------------------------------------------------- NOTIFY wakes: a topic and an id, never data
+
+-- One a queue a statement instead of Procrastinate's two a row; on the same channels, so its own worker wakes too.
+DROP TRIGGER procrastinate_jobs_notify_queue_job_inserted_v1 ON procrastinate_jobs;
+
+CREATE FUNCTION sfa_notify_ready_insert() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_notify('sfa_queue', n.queue_name),
+            pg_notify('procrastinate_queue_v1#' || n.queue_name, json_build_object('type', 'job_inserted', 'job_id', n.id)::text),
+            pg_notify('procrastinate_any_queue_v1', json_build_object('type', 'job_inserted', 'job_id', n.id)::text)
+    FROM (SELECT queue_name, max(id) AS id FROM new_rows WHERE status = 'todo' GROUP BY queue_name) n;
+    RETURN NULL;
+END $$;
+
+CREATE FUNCTION sfa_notify_ready_update() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_notify('sfa_queue', n.queue_name),
+            pg_notify('procrastinate_queue_v1#' || n.queue_name, json_build_object('type', 'job_inserted', 'job_id', n.id)::text)
+    FROM (SELECT n.queue_name, max(n.id) AS id FROM new_rows n JOIN old_rows o USING (id)
+          WHERE n.status = 'todo' AND (o.status <> 'todo' OR n.scheduled_at IS DISTINCT FROM o.scheduled_at)
+          GROUP BY n.queue_name) n;
+    PERFORM pg_notify('sfa_cancel', n.queue_name)
+    FROM (SELECT DISTINCT n.queue_name FROM new_rows n JOIN old_rows o USING (id)
+          WHERE n.abort_requested AND NOT o.abort_requested) n;
+    RETURN NULL;
+END $$;
+
+CREATE TRIGGER sfa_notify_ready_insert AFTER INSERT ON procrastinate_jobs
+    REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION sfa_notify_ready_insert();
+CREATE TRIGGER sfa_notify_ready_update AFTER UPDATE ON procrastinate_jobs
+    REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION sfa_notify_ready_update();
+
+CREATE FUNCTION sfa_notify_queues() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_notify('sfa_queue', NEW.name);
+    RETURN NULL;
+END $$;
+CREATE TRIGGER sfa_notify_queues AFTER INSERT OR UPDATE ON queues FOR EACH ROW EXECUTE FUNCTION sfa_notify_queues();
+
+-- What pages show: payload "track:<id>", or "tracks" where a statement touched very many.
+CREATE FUNCTION sfa_notify_changed() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    ids uuid[];
+BEGIN
+    IF TG_ARGV[0] = 'id' THEN
+        SELECT array_agg(id) INTO ids FROM (SELECT DISTINCT id FROM changed LIMIT 51) t;
+    ELSE
+        SELECT array_agg(track_id) INTO ids FROM (SELECT DISTINCT track_id FROM changed LIMIT 51) t;
+    END IF;
+    IF cardinality(ids) > 50 THEN
+        PERFORM pg_notify('sfa_changed', 'tracks');
+    ELSE
+        PERFORM pg_notify('sfa_changed', 'track:' || id) FROM unnest(ids) id;
+    END IF;
+    RETURN NULL;
+END $$;
+
+DO $$
+DECLARE
+    t text;
+    column_name text;
+BEGIN
+    FOREACH t IN ARRAY '{tracks,download_jobs,processing_jobs,analysis_jobs,stems,analysis_results}'::text[] LOOP
+        column_name := CASE t WHEN 'tracks' THEN 'id' ELSE 'track_id' END;
+        EXECUTE format('CREATE TRIGGER sfa_notify_insert AFTER INSERT ON %I REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION sfa_notify_changed(%L)', t, column_name);
+        EXECUTE format('CREATE TRIGGER sfa_notify_update AFTER UPDATE ON %I REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION sfa_notify_changed(%L)', t, column_name);
+        EXECUTE format('CREATE TRIGGER sfa_notify_delete AFTER DELETE ON %I REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION sfa_notify_changed(%L)', t, column_name);
+    END LOOP;
+    FOREACH t IN ARRAY '{download_jobs,processing_jobs,analysis_jobs}'::text[] LOOP
+        EXECUTE format('CREATE TRIGGER sfa_job_before_insert BEFORE INSERT ON %I FOR EACH ROW EXECUTE FUNCTION sfa_job_before_insert()', t);
+        EXECUTE format('CREATE TRIGGER sfa_job_after_insert AFTER INSERT ON %I REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION sfa_job_after_insert()', t);
+        EXECUTE format('CREATE TRIGGER sfa_job_after_delete AFTER DELETE ON %I REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION sfa_job_after_delete()', t);
+        EXECUTE format('CREATE TRIGGER sfa_job_guard_status BEFORE UPDATE OF status ON %I FOR EACH ROW WHEN (OLD.status IS DISTINCT FROM NEW.status) EXECUTE FUNCTION sfa_job_guard_status()', t);
+    END LOOP;
+END $$;
+-- Named to run before sfa_job_before_insert: triggers fire in the order of their names.
+CREATE TRIGGER sfa_fill BEFORE INSERT ON processing_jobs FOR EACH ROW EXECUTE FUNCTION sfa_processing_fill();
+CREATE TRIGGER sfa_fill BEFORE INSERT ON analysis_jobs FOR EACH ROW EXECUTE FUNCTION sfa_analysis_fill();
+CREATE TRIGGER sfa_fill BEFORE INSERT ON download_jobs FOR EACH ROW EXECUTE FUNCTION sfa_download_fill();

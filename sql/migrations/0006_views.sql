@@ -1,0 +1,28 @@
+-- Views for people: every job in one shape, the queues at a glance, and every attempt with its certificate.
+
+CREATE VIEW sfa_jobs AS
+    SELECT 'download' AS kind, id, queue_job_id, track_id, user_id, address AS detail, status, progress, stage, error,
+           error_kind, attempt, priority, scheduled_at, inserted_at, started_at, finished_at FROM download_jobs
+    UNION ALL
+    SELECT 'processing', id, queue_job_id, track_id, user_id, model, status, progress, stage, error,
+           error_kind, attempt, priority, scheduled_at, inserted_at, started_at, finished_at FROM processing_jobs
+    UNION ALL
+    SELECT 'analysis', id, queue_job_id, track_id, user_id, operation::text, status, progress, stage, error,
+           error_kind, attempt, priority, scheduled_at, inserted_at, started_at, finished_at FROM analysis_jobs;
+
+CREATE VIEW sfa_queues AS
+    SELECT q.name, q.concurrency, q.paused, q.paused_reason,
+           count(j.id) FILTER (WHERE j.status = 'todo' AND j.scheduled_at IS NULL) AS ready,
+           count(j.id) FILTER (WHERE j.status = 'todo' AND j.scheduled_at IS NOT NULL) AS scheduled,
+           count(j.id) FILTER (WHERE j.status = 'doing') AS running,
+           (SELECT count(*) FROM workers w WHERE w.queue_name = q.name AND w.seen_at > now() - interval '30 seconds') AS workers
+    FROM queues q LEFT JOIN procrastinate_jobs j ON j.queue_name = q.name AND j.status IN ('todo', 'doing')
+    GROUP BY q.name;
+
+CREATE VIEW sfa_attempts AS
+    SELECT a.id, a.job_id AS queue_job_id, j.task_name AS kind, j.args ->> 'job_id' AS job,
+           row_number() OVER (PARTITION BY a.job_id ORDER BY a.id) AS number,
+           a.worker, a.started_at, a.ended_at, a.verdict, a.error, a.error_kind, a.certificate,
+           l.expires_at AS lease_until
+    FROM attempts a JOIN procrastinate_jobs j ON j.id = a.job_id
+    LEFT JOIN leases l ON l.job_id = a.job_id AND l.token = a.token;
