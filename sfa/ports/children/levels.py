@@ -1,0 +1,79 @@
+"""Measure a stream of blocks as it passes: waveform peaks, level, peak level.
+
+Feed it every block once, in order; it keeps a few sums and two rows of columns, never the audio.
+The number of frames must be known before, so that columns are of equal length; where fewer come,
+the last columns stay flat. Levels are dB relative to full scale, None for digital silence.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+COLUMNS: Final = 1000
+# Below this no 24-bit converter has anything to say.
+SILENCE: Final = 1e-7
+
+
+class Meter:
+    """Peaks and levels of (frames, channels) blocks; peaks are the extremes over all channels."""
+
+    def __init__(self, frames: int, columns: int = COLUMNS) -> None:
+        self.columns = max(1, min(columns, frames))
+        self.total = max(frames, 1)
+        self.seen = 0
+        self.peak = 0.0
+        self.squares = 0.0
+        self.values = 0
+        self._low: NDArray[np.float32] = np.zeros(self.columns, np.float32)
+        self._high: NDArray[np.float32] = np.zeros(self.columns, np.float32)
+
+    def feed(self, block: NDArray[np.float32]) -> None:
+        """Take the next block."""
+        if not len(block):
+            return
+        low, high = block.min(axis=1), block.max(axis=1)
+        self.peak = max(self.peak, float(high.max()), -float(low.min()))
+        self.squares += float(np.einsum("ij,ij->", block, block, dtype=np.float64))
+        self.values += block.size
+        first = min(self.seen * self.columns // self.total, self.columns - 1)
+        last = min((self.seen + len(block) - 1) * self.columns // self.total, self.columns - 1)
+        columns = np.arange(first, last + 1)
+        # The first frame of a column c is the least n with n * columns // total == c.
+        starts = -(-columns * self.total // self.columns) - self.seen
+        starts = np.clip(starts, 0, len(block) - 1)
+        here = slice(first, last + 1)
+        self._low[here] = np.minimum(self._low[here], np.minimum.reduceat(low, starts))
+        self._high[here] = np.maximum(self._high[here], np.maximum.reduceat(high, starts))
+        self.seen += len(block)
+
+    @property
+    def rms(self) -> float:
+        """Root of the mean square over all channels."""
+        return math.sqrt(self.squares / self.values) if self.values else 0.0
+
+    @property
+    def rms_db(self) -> float | None:
+        """The level, None for silence."""
+        return decibels(self.rms)
+
+    @property
+    def peak_db(self) -> float | None:
+        """The highest sample, None for silence."""
+        return decibels(self.peak)
+
+    def peaks(self) -> dict[str, Any]:
+        """Return the waveform as whole numbers within -127..127; louder than full scale is cut."""
+        rows = {"min": self._low, "max": self._high}
+        return {
+            name: np.clip(np.rint(row * 127), -127, 127).astype(int).tolist()
+            for name, row in rows.items()
+        }
+
+
+def decibels(value: float) -> float | None:
+    """Return 20·log10, None below the silence threshold."""
+    return round(20 * math.log10(value), 3) if value > SILENCE else None
