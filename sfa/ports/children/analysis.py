@@ -130,9 +130,10 @@ def _energy(rms: NDArray[np.float32]) -> float:
 
 
 def _mono(block: NDArray[np.float32]) -> NDArray[np.float32]:
-    mono: NDArray[np.float32] = (
-        block[:, 0] if block.shape[1] == 1 else to_stereo(block).mean(axis=1)
-    )
+    if block.shape[1] == 1:
+        return block[:, 0]
+    pair = to_stereo(block)
+    mono: NDArray[np.float32] = (pair[:, 0] + pair[:, 1]) * np.float32(0.5)
     return mono
 
 

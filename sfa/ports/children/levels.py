@@ -35,7 +35,10 @@ class Meter:
         """Take the next block."""
         if not len(block):
             return
-        low, high = block.min(axis=1), block.max(axis=1)
+        # Channel by channel: numpy is ten times slower along an axis of two.
+        low = high = block[:, 0]
+        for channel in block.T[1:]:
+            low, high = np.minimum(low, channel), np.maximum(high, channel)
         self.peak = max(self.peak, float(high.max()), -float(low.min()))
         self.squares += float(np.einsum("ij,ij->", block, block, dtype=np.float64))
         self.values += block.size

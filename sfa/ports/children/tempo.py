@@ -35,10 +35,10 @@ class Tempo:
 
 def prepare(flux: NDArray[np.float32], rate: float) -> Array:
     """Take the slow trend out of the onset strength, smooth it a little and scale it."""
-    if len(flux) < 3:
+    span = max(3, int(0.8 * rate)) | 1
+    if len(flux) < span:
         return np.zeros(len(flux))
     onset = flux.astype(np.float64)
-    span = max(3, int(0.8 * rate)) | 1
     onset = np.maximum(0, onset - np.convolve(onset, np.ones(span) / span, "same"))
     onset = np.convolve(onset, (0.25, 0.5, 0.25), "same")
     deviation = onset.std()
@@ -64,7 +64,9 @@ def estimate(onset: Array, rate: float) -> Tempo | None:
     scored = []
     for top in tops:
         bpm = 60 * rate / _refine(correlation, lags[top])
-        score = 0.5 * np.log(comb[top] / best + 1e-3) + _pulses(onset, 60 * rate / bpm) + _prior(bpm)
+        score = (
+            0.5 * np.log(comb[top] / best + 1e-3) + _pulses(onset, 60 * rate / bpm) + _prior(bpm)
+        )
         scored.append((float(score), bpm, float(reach[top, 0])))
     scored.sort(reverse=True)
     _, bpm, strength = scored[0]
@@ -95,6 +97,8 @@ def _refine(correlation: Array, lag: float) -> float:
         if centre + reach + 1 >= len(correlation):
             break
         place = centre - reach + int(np.argmax(correlation[centre - reach : centre + reach + 1]))
+        if place < 1:
+            break
         left, mid, right = correlation[place - 1 : place + 2]
         bend = left - 2 * mid + right
         if bend >= 0 or mid < 0.05:
