@@ -96,7 +96,10 @@ class Config:
                 near = difflib.get_close_matches(name, known, n=1)
                 hint = f"; did you mean {near[0]!r}?" if near else ""
                 raise ConfigError(f"there is no setting {name!r} in sfa.toml{hint}")
-        config = cls(**{name: _typed(name, value, known[name].default) for name, value in given.items()})
+        values: dict[str, Any] = {
+            n: _typed(n, value, known[n].default) for n, value in given.items()
+        }
+        config = cls(**values)
         _check(config)
         return config
 
@@ -133,4 +136,6 @@ def _check(config: Config) -> None:
     for name, low, high in ranges:
         value = getattr(config, name)
         if not low <= value <= high:
-            raise ConfigError(f"setting {name!r} must lie between {low:g} and {high:g}, not {value:g}")
+            raise ConfigError(
+                f"setting {name!r} must lie between {low:g} and {high:g}, not {value:g}"
+            )

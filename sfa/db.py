@@ -11,7 +11,7 @@ import functools
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Any, LiteralString, cast
+from typing import Any, LiteralString
 
 import psycopg
 from psycopg.rows import dict_row
@@ -38,8 +38,7 @@ def sql_folder() -> Path:
 def statement(name: str) -> LiteralString:
     """The text of ``sql/queries/<name>.sql``."""
     text = (sql_folder() / "queries" / f"{name}.sql").read_text()
-    # A file of ours is as trusted as a literal of ours; psycopg's types ask for the latter.
-    return cast(LiteralString, text)
+    return text
 
 
 @contextmanager
@@ -47,13 +46,23 @@ def translated() -> Iterator[None]:
     """Turn the driver's errors into ours, in this one place; the cause is kept."""
     try:
         yield
-    except (psycopg.errors.IntegrityError, psycopg.errors.DataError, psycopg.errors.NoData) as error:
+    except (
+        psycopg.errors.IntegrityError,
+        psycopg.errors.DataError,
+        psycopg.errors.NoData,
+    ) as error:
         diag = error.diag
-        raise Refused(diag.message_primary or str(error), diag.constraint_name, diag.message_hint) from error
+        raise Refused(
+            diag.message_primary or str(error), diag.constraint_name, diag.message_hint
+        ) from error
     except psycopg.errors.RaiseException as error:
-        raise Refused(error.diag.message_primary or str(error), None, error.diag.message_hint) from error
+        raise Refused(
+            error.diag.message_primary or str(error), None, error.diag.message_hint
+        ) from error
     except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction) as error:
-        raise SfaError(f"the database's schema is older than the program ({error.diag.message_primary}): run `bin/sfa migrate`") from error
+        raise SfaError(
+            f"the database's schema is older than the program ({error.diag.message_primary}): run `bin/sfa migrate`"
+        ) from error
     except UNAVAILABLE as error:
         raise DatabaseUnavailable() from error
 
@@ -83,6 +92,37 @@ class Session:
             return cursor.rowcount
 
 
+class SyncSession:
+    """One connection for a thread of its own: made when needed, made anew after it was lost."""
+
+    def __init__(self, dsn: str, name: str = "sfa") -> None:
+        self._dsn = dsn
+        self._name = name
+        self._connection: psycopg.Connection[Row] | None = None
+
+    def all(self, name: str, **parameters: Any) -> list[Row]:
+        """Every row of the statement; `DatabaseUnavailable` within seconds if nobody answers."""
+        with translated():
+            if self._connection is None or self._connection.closed:
+                self._connection = psycopg.Connection[Row].connect(
+                    self._dsn,
+                    autocommit=True,
+                    row_factory=dict_row,
+                    connect_timeout=3,
+                    application_name=self._name,
+                )
+            try:
+                return self._connection.execute(statement(name), parameters).fetchall()
+            except UNAVAILABLE:
+                self._connection.close()
+                raise
+
+    def close(self) -> None:
+        """Close the connection; safe twice."""
+        if self._connection is not None:
+            self._connection.close()
+
+
 class Database:
     """A pool of connections, opened with `open` and closed with `close`.
 
@@ -92,7 +132,9 @@ class Database:
         timeout: seconds to wait for one before `DatabaseUnavailable` (10).
     """
 
-    def __init__(self, dsn: str, *, size: int = 4, timeout: float = 10.0, name: str = "sfa") -> None:
+    def __init__(
+        self, dsn: str, *, size: int = 4, timeout: float = 10.0, name: str = "sfa"
+    ) -> None:
         self.dsn = dsn
         self._pool = AsyncConnectionPool[Connection](
             dsn,

@@ -24,7 +24,9 @@ class Refused(SfaError):
     ``constraint`` is the name of the rule, ``hint`` what to do, where the rule says so.
     """
 
-    def __init__(self, message: str, constraint: str | None = None, hint: str | None = None) -> None:
+    def __init__(
+        self, message: str, constraint: str | None = None, hint: str | None = None
+    ) -> None:
         super().__init__(message)
         self.constraint = constraint
         self.hint = hint

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
-from typing import LiteralString, cast
+from typing import LiteralString
 
 import procrastinate
 import psycopg
@@ -57,17 +57,22 @@ def migrate(dsn: str) -> list[str]:
     with translated(), psycopg.connect(dsn) as connection:
         connection.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
         connection.execute(_TABLE)
-        applied = dict(connection.execute("SELECT name, sha256 FROM sfa_migrations").fetchall())
+        applied: dict[str, str] = dict(
+            connection.execute("SELECT name, sha256 FROM sfa_migrations").fetchall()
+        )
         fresh = []
         for migration in migrations():
             if migration.name in applied:
                 if applied[migration.name] != migration.sha256:
-                    raise SfaError(f"migration {migration.name} was changed after it had been applied; add a new one instead")
+                    raise SfaError(
+                        f"migration {migration.name} was changed after it had been applied; add a new one instead"
+                    )
                 continue
             # No parameters: psycopg then sends the file as it is, several statements and percent signs included.
-            connection.execute(cast(LiteralString, migration.text))
+            connection.execute(migration.text)
             connection.execute(
-                "INSERT INTO sfa_migrations (name, sha256) VALUES (%s, %s)", [migration.name, migration.sha256]
+                "INSERT INTO sfa_migrations (name, sha256) VALUES (%s, %s)",
+                [migration.name, migration.sha256],
             )
             fresh.append(migration.name)
         return fresh
@@ -79,5 +84,7 @@ def pending(dsn: str) -> list[str]:
         present = connection.execute("SELECT to_regclass('sfa_migrations')").fetchone()
         applied: set[str] = set()
         if present and present[0]:
-            applied = {row[0] for row in connection.execute("SELECT name FROM sfa_migrations").fetchall()}
+            applied = {
+                row[0] for row in connection.execute("SELECT name FROM sfa_migrations").fetchall()
+            }
         return [migration.name for migration in migrations() if migration.name not in applied]

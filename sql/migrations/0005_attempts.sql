@@ -72,7 +72,11 @@ LANGUAGE sql AS $$
     SELECT r.job_id, r.token, j.abort_requested FROM renewed r JOIN procrastinate_jobs j ON j.id = r.job_id
 $$;
 
--- Ends an attempt. False: the lease is gone, so nothing was written and the caller's transaction must roll back.
+-- How often a job's worker or child died since it was last started afresh.
+CREATE FUNCTION sfa_crashes(_job bigint) RETURNS bigint LANGUAGE sql STABLE AS
+$$ SELECT count(*) FROM attempts WHERE job_id = _job AND counted AND verdict = 'lost' $$;
+
+-- Ends an attempt. 'lost' (its child died) uses up a crash, not an attempt. False: the lease is gone, so nothing was written and the caller's transaction must roll back.
 -- A retry of a job that somebody cancelled meanwhile is a cancellation.
 CREATE FUNCTION sfa_finish_v1(
     _job bigint, _token uuid, _verdict attempt_verdict, _error text, _error_kind error_kind, _certificate jsonb,
@@ -80,23 +84,29 @@ CREATE FUNCTION sfa_finish_v1(
 ) RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
     verdict_now attempt_verdict := _verdict;
+    next_status procrastinate_job_status;
 BEGIN
     DELETE FROM leases WHERE job_id = _job AND token = _token;
     IF NOT FOUND THEN
         RETURN false;
     END IF;
-    IF _verdict IN ('retried', 'released')
+    IF _verdict IN ('retried', 'released', 'lost')
        AND (SELECT abort_requested FROM procrastinate_jobs WHERE id = _job FOR UPDATE) THEN
         verdict_now := 'cancelled';
     END IF;
     UPDATE attempts SET ended_at = now(), verdict = verdict_now, error = _error, error_kind = _error_kind, certificate = _certificate
     WHERE job_id = _job AND token = _token;
+    next_status := CASE verdict_now WHEN 'completed' THEN 'succeeded' WHEN 'failed' THEN 'failed'
+                                    WHEN 'cancelled' THEN 'aborted' ELSE 'todo' END;
+    IF verdict_now = 'lost' AND sfa_crashes(_job) >= (
+        SELECT coalesce(max(k.max_crashes), 5) FROM procrastinate_jobs j JOIN job_kinds k USING (task_name) WHERE j.id = _job) THEN
+        next_status := 'failed';
+    END IF;
     IF _complete_queue_row THEN
         UPDATE procrastinate_jobs SET
-            status = CASE verdict_now WHEN 'completed' THEN 'succeeded' WHEN 'failed' THEN 'failed'
-                                      WHEN 'cancelled' THEN 'aborted' ELSE 'todo' END::procrastinate_job_status,
+            status = next_status,
             attempts = attempts + (verdict_now IN ('completed', 'failed', 'retried'))::int,
-            scheduled_at = CASE WHEN verdict_now = 'retried' AND _retry_in > interval '0' THEN now() + _retry_in END,
+            scheduled_at = CASE WHEN next_status = 'todo' AND _retry_in > interval '0' THEN now() + _retry_in END,
             abort_requested = false,
             worker_id = NULL
         WHERE id = _job AND status = 'doing';
@@ -118,7 +128,7 @@ BEGIN
     ), crashes AS (
         -- This statement doesn't see its own update: the crash that is being written counts as one more.
         SELECT g.job_id, count(a.id) + 1 AS number
-        FROM gone g LEFT JOIN attempts a ON a.job_id = g.job_id AND a.counted AND (a.verdict = 'lost' OR a.error_kind = 'crash')
+        FROM gone g LEFT JOIN attempts a ON a.job_id = g.job_id AND a.counted AND a.verdict = 'lost'
         GROUP BY g.job_id
     ), back AS (
         UPDATE procrastinate_jobs j SET

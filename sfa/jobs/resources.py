@@ -1,0 +1,101 @@
+"""Give the jobs of one worker what they share: database, store, configuration, and the ports' pools."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sfa.config import Config
+from sfa.db import Database
+from sfa.errors import DatabaseUnavailable
+from sfa.ports.pool import Pool
+from sfa.ports.port import PortSpec
+from sfa.queue.progress import ProgressWriter
+from sfa.store import Store
+
+log = logging.getLogger(__name__)
+
+PROGRAMS = {
+    "analyzer": "sfa.ports.children.analyzer",
+    "demucs_runner": "sfa.ports.children.demucs_runner",
+}
+
+
+class Resources:
+    """What a worker's jobs share.
+
+    Options:
+        name: the worker's name, for the record of its children.
+        slots: jobs that run at a time; the children share the cores accordingly.
+        on_escalate: called when a pool's children die faster than it may replace them.
+    """
+
+    def __init__(
+        self, config: Config, db: Database, store: Store, *, name: str, slots: int, on_escalate: Callable[[str], None]
+    ) -> None:  # fmt: skip
+        self.config = config
+        self.db = db
+        self.store = store
+        self.progress = ProgressWriter(db)
+        self._name = name
+        self._slots = slots
+        self._on_escalate = on_escalate
+        self._pools: dict[str, Pool] = {}
+        self._events: list[tuple[str, int, str, Mapping[str, Any]]] = []
+
+    async def pool(self, port: str) -> Pool:
+        """The pool of a port, made with its first use."""
+        if port not in self._pools:
+            pool = Pool(
+                self._spec(port),
+                size=self._slots,
+                grace=self.config.grace_seconds,
+                on_event=lambda *event: self._events.append(event),
+                on_escalate=self._on_escalate,
+            )
+            self._pools[port] = pool
+            await pool.start()
+        return self._pools[port]
+
+    async def close(self) -> None:
+        """End every child and write what is left to tell of them."""
+        for pool in self._pools.values():
+            await pool.stop()
+        await self.write_events()
+
+    async def write_events(self) -> None:
+        """Record what happened to the children since the last time."""
+        batch, self._events = self._events, []
+        if not batch:
+            return
+        try:
+            async with self.db.session() as session:
+                await session.run(
+                    "attempt_events",
+                    worker=self._name,
+                    ports=[port for port, _, _, _ in batch],
+                    pids=[pid for _, pid, _, _ in batch],
+                    events=[event for _, _, event, _ in batch],
+                    details=[json.dumps(detail) for _, _, _, detail in batch],
+                )
+        except DatabaseUnavailable:
+            self._events = batch[-1000:] + self._events
+
+    def _spec(self, port: str) -> PortSpec:
+        # More threads than cores in all is the worst trap there is: three to five times slower.
+        threads = str(max(1, (os.cpu_count() or 1) // self._slots))
+        return PortSpec(
+            name=port,
+            command=(sys.executable, "-m", PROGRAMS[port]),
+            env={
+                "OMP_NUM_THREADS": threads,
+                "OPENBLAS_NUM_THREADS": threads,
+                "MKL_NUM_THREADS": threads,
+                "OMP_WAIT_POLICY": "PASSIVE",
+                "HF_HUB_OFFLINE": "1",
+            },
+        )

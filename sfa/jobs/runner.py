@@ -1,0 +1,159 @@
+"""Take every job through the same pipeline: load, perform, classify, record.
+
+``perform`` is the kind's own part: it lends a port, calls it, moves files, and returns a function that writes the
+results. That function, the follow-up job and "completed" are one transaction, guarded by the attempt's token
+(`sfa.queue.attempt.Attempt.finish`). Every other end is classified here, and only here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import procrastinate
+
+from sfa.catalog import Kind
+from sfa.db import Row
+from sfa.errors import DatabaseUnavailable, InputError, ObjectMissing, Refused, SfaError, StaleLease
+from sfa.jobs.resources import Resources
+from sfa.outcome import Cancelled, Completed, Failed, Lost, Outcome, Released, Retried
+from sfa.ports.port import PortFailure
+from sfa.queue.attempt import Attempt, Record, Stop
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Run:
+    """One attempt at work: the domain row, what the worker shares, and the way to report."""
+
+    kind: Kind
+    attempt: Attempt
+    resources: Resources
+    row: Row
+    certificate: dict[str, Any] = field(default_factory=dict)
+    after: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
+    """What to do once the results are committed (removing replaced files, say)."""
+    undo: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
+    """What to do if they are not: files that no row points at."""
+
+    def progress(self, percent: float, stage: str) -> None:
+        """Say how far the work is: 0..100 and a few words."""
+        claimed = self.attempt.claimed
+        self.resources.progress.put(claimed.job_id, claimed.token, percent, stage)
+
+    async def call(self, port: str, op: str, **args: Any) -> Mapping[str, Any]:
+        """Have a port's child do ``op``; its result. Raises `PortFailure`."""
+        pool = await self.resources.pool(port)
+        async with pool.lend() as child:
+            result = await child.call(
+                op,
+                args,
+                stall=self.kind.stall,
+                hard=self.kind.hard_limit(self.row.get("duration_ms")),
+                on_progress=self.progress,
+            )
+            self.certificate |= {
+                "port": port,
+                "pid": child.process.pid,
+                "peak_rss": child.resident() or None,
+            }
+            return result
+
+
+Perform = Callable[[Run], Awaitable[Record]]
+
+
+async def run(context: procrastinate.JobContext, kind: Kind, perform: Perform, job_id: str) -> None:
+    """Run one attempt of a job from its row to its verdict."""
+    attempt: Attempt = context.additional_context["attempt"]
+    resources: Resources = context.additional_context["resources"]
+    running: Run | None = None
+    record: Record | None = None
+    try:
+        running = Run(kind, attempt, resources, await _load(resources, kind, job_id))
+        record = await perform(running)
+        outcome: Outcome = Completed(running.certificate)
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if attempt.stop_reason is None or task is None:
+            raise
+        task.uncancel()
+        outcome = Cancelled() if attempt.stop_reason is Stop.CANCEL else Released()
+        if attempt.stop_reason is Stop.LOST:
+            log.warning(
+                "job %s: %s; another attempt has it",
+                attempt.claimed.job_id,
+                attempt.stop_reason.value,
+            )
+            await _all(running.undo if running else [])
+            return
+    except Exception as error:
+        outcome = classify(kind, attempt.claimed.attempts + 1, error)
+        log.log(
+            logging.ERROR if isinstance(error, (SfaError, PortFailure)) else logging.CRITICAL,
+            "job %s (%s): %s", attempt.claimed.job_id, kind.name, error,
+            exc_info=None if isinstance(error, (SfaError, PortFailure)) else error,
+        )  # fmt: skip
+    finally:
+        resources.progress.forget(attempt.claimed.job_id)
+    try:
+        await attempt.finish(outcome, record)
+    except StaleLease:
+        log.warning("job %s: the lease is gone, nothing was written", attempt.claimed.job_id)
+        await _all(running.undo if running else [])
+    except Exception as error:
+        # The results were refused: nothing of them is written, so the attempt ends as a failed one.
+        log.critical(
+            "job %s: its results could not be written", attempt.claimed.job_id, exc_info=error
+        )
+        await _all(running.undo if running else [])
+        await attempt.finish(classify(kind, attempt.claimed.attempts + 1, error))
+    else:
+        done = running is not None and isinstance(outcome, Completed)
+        await _all((running.after if done else running.undo) if running else [])
+
+
+async def _load(resources: Resources, kind: Kind, job_id: str) -> Row:
+    while True:
+        try:
+            async with resources.db.session() as session:
+                row = await session.one(f"record_{kind.name}", id=job_id)
+        except DatabaseUnavailable:
+            await asyncio.sleep(0.5)
+            continue
+        if row is None:
+            raise InputError("the job's row is gone: its track was deleted")
+        return row
+
+
+def classify(kind: Kind, attempt: int, error: Exception) -> Outcome:
+    """Judge an error: whose fault it is, and whether trying again can help."""
+    match error:
+        case PortFailure(kind="crash"):
+            return Lost(str(error), min(2.0, kind.backoff), error.certificate)
+        case PortFailure(kind="input"):
+            return Failed(str(error), "input", error.certificate)
+        case PortFailure(kind="resource" | "internal" | "timeout" as fault):
+            certificate: Mapping[str, Any] = error.certificate
+        case InputError() | ObjectMissing():
+            return Failed(str(error), "input")
+        case Refused():
+            fault, certificate = "internal", {"constraint": error.constraint}
+        case _:
+            fault, certificate = "internal", {"exception": type(error).__name__}
+    message = str(error) or type(error).__name__
+    if attempt >= kind.max_attempts:
+        return Failed(message, fault, certificate)
+    return Retried(message, fault, kind.retry_in(attempt, fault), certificate)
+
+
+async def _all(actions: list[Callable[[], Awaitable[None]]]) -> None:
+    for action in actions:
+        try:
+            await action()
+        except (SfaError, OSError) as error:
+            log.warning("could not clean up: %s", error)

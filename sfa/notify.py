@@ -1,0 +1,100 @@
+"""Listen to PostgreSQL on one connection and fan out: NOTIFY wakes, SQL tells.
+
+A listener that merely waits never learns that its connection is half-open or gone: this one asks the server every
+``check`` seconds, and makes a new connection when the answer fails to come. After every (re)connect each subscriber
+is called with the payload ``"*"``: whatever was missed, read everything again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+
+import psycopg
+from psycopg import sql
+
+log = logging.getLogger(__name__)
+
+Callback = Callable[[str, str], None]
+ALL = "*"
+"""The payload after a (re)connect: anything may have changed."""
+
+
+class Listener:
+    """One LISTEN connection.
+
+    Options:
+        dsn: libpq address.
+        channels: what to listen to.
+        check: seconds of silence after which the connection is tested (10).
+        name: application_name, as shown in pg_stat_activity.
+    """
+
+    def __init__(
+        self, dsn: str, channels: Iterable[str], *, check: float = 10.0, name: str = "sfa-listen"
+    ) -> None:
+        self._dsn = dsn
+        self._channels = tuple(channels)
+        self._check = check
+        self._name = name
+        self._callbacks: list[Callback] = []
+        self._task: asyncio.Task[None] | None = None
+        self.connected = asyncio.Event()
+
+    def subscribe(self, callback: Callback) -> Callable[[], None]:
+        """Call ``callback(channel, payload)`` from the event loop; the returned function ends it."""
+        self._callbacks.append(callback)
+        return lambda: self._callbacks.remove(callback) if callback in self._callbacks else None
+
+    async def start(self) -> None:
+        """Begin to listen in the background, for as long as it takes to get a connection."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._forever(), name="listener")
+
+    async def stop(self) -> None:
+        """Close the connection; safe before `start` and twice."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def _forever(self) -> None:
+        pause = 0.1
+        while True:
+            try:
+                await self._listen()
+            except (psycopg.Error, OSError, TimeoutError) as error:
+                if self.connected.is_set():
+                    pause = 0.1
+                    log.warning(
+                        "lost the LISTEN connection: %s", str(error).strip() or type(error).__name__
+                    )
+                self.connected.clear()
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, 2.0)
+
+    async def _listen(self) -> None:
+        connection = await asyncio.wait_for(
+            psycopg.AsyncConnection.connect(
+                self._dsn, autocommit=True, application_name=self._name
+            ),
+            10,
+        )
+        async with connection:
+            for channel in self._channels:
+                await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
+            self.connected.set()
+            for channel in self._channels:
+                self._tell(channel, ALL)
+            while True:
+                async for notify in connection.notifies(timeout=self._check):
+                    self._tell(notify.channel, notify.payload)
+                await asyncio.wait_for(connection.execute("SELECT 1"), self._check)
+
+    def _tell(self, channel: str, payload: str) -> None:
+        for callback in list(self._callbacks):
+            try:
+                callback(channel, payload)
+            except Exception:
+                log.exception("a subscriber of %s failed", channel)

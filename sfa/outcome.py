@@ -1,0 +1,57 @@
+"""Say how an attempt ended, as a value: each verdict is a frozen record, closed by `Outcome`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Certificate = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """The work is done and its results are written."""
+
+    certificate: Certificate = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """It went wrong, and trying again would not help (or there are no attempts left)."""
+
+    error: str
+    kind: str
+    certificate: Certificate = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Retried:
+    """It went wrong and will be tried again in ``seconds``; uses up an attempt."""
+
+    error: str
+    kind: str
+    seconds: float
+    certificate: Certificate = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Its child died; it will be tried again in ``seconds``; uses up a crash, not an attempt."""
+
+    error: str
+    seconds: float
+    certificate: Certificate = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """Somebody asked for its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """Given back unharmed, for another worker to start: uses up nothing."""
+
+
+Outcome = Completed | Failed | Retried | Lost | Cancelled | Released

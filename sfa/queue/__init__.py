@@ -1,0 +1,1 @@
+"""The worker loop's parts, each its own module: app, attempt, claim, lease, schedule, progress."""

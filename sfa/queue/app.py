@@ -1,0 +1,17 @@
+"""Hold Procrastinate's app: the registry of tasks, and what ``procrastinate --app=sfa.queue.app.app`` finds.
+
+SFA's own worker takes the tasks from here and leaves the connector alone; the connector is for Procrastinate's
+command line (``defer``, ``shell``).
+"""
+
+from __future__ import annotations
+
+import procrastinate
+
+from sfa.config import Config
+from sfa.postgres import dsn
+
+app = procrastinate.App(
+    connector=procrastinate.PsycopgConnector(conninfo=dsn(Config.load())),
+    import_paths=["sfa.jobs.analysis", "sfa.jobs.download", "sfa.jobs.processing"],
+)

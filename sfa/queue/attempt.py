@@ -1,0 +1,106 @@
+"""Hold one attempt: its lease's token, why it is being stopped, and the one transaction that ends it."""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+import json
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, assert_never
+from uuid import UUID
+
+from sfa.db import Database, Session
+from sfa.errors import DatabaseUnavailable, StaleLease
+from sfa.outcome import Cancelled, Completed, Failed, Lost, Outcome, Released, Retried
+
+log = logging.getLogger(__name__)
+
+Record = Callable[[Session], Awaitable[None]]
+
+
+class Stop(enum.Enum):
+    """Why a running attempt is being stopped."""
+
+    CANCEL = "somebody cancelled the job"
+    LOST = "the lease is gone"
+    SHUTDOWN = "the worker is stopping"
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A job as it was claimed."""
+
+    job_id: int
+    token: UUID
+    task_name: str
+    args: dict[str, Any]
+    attempts: int
+    priority: int
+    lock: str | None
+
+
+class Attempt:
+    """One attempt at one job."""
+
+    def __init__(self, claimed: Claimed, db: Database, on_finish: Callable[[int], None]) -> None:
+        self.claimed = claimed
+        self.stop_reason: Stop | None = None
+        self._db = db
+        self._on_finish = on_finish
+
+    async def finish(self, outcome: Outcome, record: Record | None = None) -> None:
+        """Write verdict, results and what follows in one transaction, or nothing: `StaleLease`.
+
+        A database that is away is waited for: the work is done and shall not be lost for want of a connection. If
+        it stays away past the lease, the lease keeper ends this task.
+        """
+        # From here on the token decides, not the lease keeper: an attempt that is being written is not "lost".
+        self._on_finish(self.claimed.job_id)
+        pause = 0.1
+        while True:
+            try:
+                async with self._db.transaction() as session:
+                    row = await session.one("attempt_finish", **self._parameters(outcome))
+                    if row is None or not row["held"]:
+                        raise StaleLease
+                    if record is not None:
+                        await record(session)
+                return
+            except DatabaseUnavailable:
+                log.warning(
+                    "job %s is done; waiting for the database to write it", self.claimed.job_id
+                )
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, 2.0)
+
+    def _parameters(self, outcome: Outcome) -> dict[str, Any]:
+        error: str | None = None
+        kind: str | None = None
+        retry_in = 0.0
+        certificate: dict[str, Any] = {}
+        match outcome:
+            case Completed(certificate=facts):
+                verdict, certificate = "completed", dict(facts)
+            case Failed(error=error, kind=kind, certificate=facts):
+                verdict, certificate = "failed", dict(facts)
+            case Retried(error=error, kind=kind, seconds=retry_in, certificate=facts):
+                verdict, certificate = "retried", dict(facts)
+            case Lost(error=error, seconds=retry_in, certificate=facts):
+                verdict, kind, certificate = "lost", "crash", dict(facts)
+            case Cancelled():
+                verdict = "cancelled"
+            case Released():
+                verdict = "released"
+            case _:
+                assert_never(outcome)
+        return {
+            "job": self.claimed.job_id,
+            "token": self.claimed.token,
+            "verdict": verdict,
+            "error": error,
+            "error_kind": kind,
+            "certificate": json.dumps(certificate) if certificate else None,
+            "retry_in": retry_in,
+        }

@@ -1,0 +1,260 @@
+"""Run the jobs of one queue: the composition root of a worker process.
+
+SIGTERM lets running jobs finish for ``drain_seconds``, gives the rest back unharmed, and exits 0. When a budget of
+restarts is used up the worker gives its jobs back and exits 70 for supervisord to start it afresh. Killed outright,
+its children die with it, and its jobs run again as soon as a worker starts on the same host, or when their leases
+end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import time
+from pathlib import Path
+
+import procrastinate
+from procrastinate.jobs import Job
+
+from sfa.config import Config
+from sfa.db import Database
+from sfa.errors import DatabaseUnavailable, StaleLease
+from sfa.jobs.resources import Resources
+from sfa.lifetime import die_with_parent
+from sfa.notify import Listener
+from sfa.outcome import Cancelled, Completed, Failed, Outcome, Released, Retried
+from sfa.ports.process import kill_all
+from sfa.ports.supervisor import Escalated, Supervisor
+from sfa.postgres import dsn
+from sfa.queue.app import app
+from sfa.queue.attempt import Attempt, Stop
+from sfa.queue.claim import Consumer
+from sfa.queue.lease import LeaseKeeper
+from sfa.queue.schedule import Scheduler
+from sfa.store import Store
+
+log = logging.getLogger(__name__)
+
+ESCALATED = 70
+"""Exit code of a worker that gave up on itself."""
+
+
+def main(config: Config, queue: str) -> int:
+    """Run until SIGTERM or SIGINT; the exit code."""
+    if "SUPERVISOR_ENABLED" in os.environ:
+        die_with_parent(signal.SIGTERM)
+    return asyncio.run(Worker(config, queue).run())
+
+
+class Worker:
+    """One worker process; see the module."""
+
+    def __init__(self, config: Config, queue: str, *, address: str = "") -> None:
+        self._config = config
+        self._queue = queue
+        self._dsn = address or dsn(config)
+        self._name = f"worker-{queue}"
+        self._stopping = asyncio.Event()
+        self._resources: Resources | None = None
+
+    def stop(self) -> None:
+        """Begin to end; from a signal or a test."""
+        self._stopping.set()
+
+    async def run(self) -> int:
+        """Register, serve, drain, leave."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stop)
+        config = self._config
+        db = Database(self._dsn, name=self._name, size=4)
+        await db.open()
+        try:
+            registered = await self._register(db)
+            if registered is None:
+                return 0
+            worker, slots = registered
+            return await self._serve(
+                db, worker, slots, Store(config.store_address, config.var / "cache")
+            )
+        finally:
+            await db.close()
+
+    async def _serve(self, db: Database, worker: int, slots: int, store: Store) -> int:
+        lease = self._config.lease_seconds
+        supervisor = Supervisor({})
+        resources = Resources(
+            self._config,
+            db,
+            store,
+            name=self._name,
+            slots=slots,
+            on_escalate=lambda why: supervisor.escalate(why),
+        )
+        self._resources = resources
+        keeper = LeaseKeeper(
+            self._dsn,
+            worker,
+            lease,
+            on_stop=lambda job, why: consumer.stop_job(job, why),
+            on_fence=kill_all,
+        )
+        consumer = Consumer(
+            db, keeper, worker=worker, queue=self._queue, lease=lease, execute=self._execute
+        )
+        scheduler = Scheduler(db, lease)
+        listener = Listener(self._dsn, ["sfa_queue", "sfa_cancel"], name=f"{self._name}-listen")
+        listener.subscribe(lambda channel, payload: self._woken(consumer, keeper, channel, payload))
+        supervisor.services |= {
+            "consumer": consumer.run,
+            "promoter": scheduler.promote_forever,
+            "reaper": scheduler.reap_forever,
+            "progress": resources.progress.run,
+            "events": lambda: _write_events(resources),
+        }
+        app.perform_import_paths()
+        keeper.start()
+        await listener.start()
+        serving = asyncio.create_task(supervisor.run(), name="supervisor")
+        stopping = asyncio.create_task(self._stopping.wait(), name="stopping")
+        log.info("%s runs %d jobs at a time", self._name, slots)
+        code = 0
+        try:
+            await asyncio.wait([serving, stopping], return_when=asyncio.FIRST_COMPLETED)
+            if serving.done():
+                code = ESCALATED
+                log.critical("giving up: %s", serving.exception() or "the supervisor returned")
+            await consumer.drain(self._config.drain_seconds if code == 0 else 0)
+        finally:
+            serving.cancel()
+            stopping.cancel()
+            await asyncio.gather(serving, stopping, return_exceptions=True)
+            await listener.stop()
+            await resources.close()
+            await asyncio.to_thread(keeper.stop)
+            try:
+                async with db.session() as session:
+                    await session.run("worker_leave", worker=worker)
+            except DatabaseUnavailable:
+                log.warning("could not sign off: the database is away")
+        return code
+
+    def _woken(self, consumer: Consumer, keeper: LeaseKeeper, channel: str, payload: str) -> None:
+        if payload in (self._queue, "*"):
+            (keeper.poke if channel == "sfa_cancel" else consumer.wake)()
+
+    async def _register(self, db: Database) -> tuple[int, int] | None:
+        """Sign on, and bury what died on this very host; None if told to stop before the database answered."""
+        host_key = _host_key()
+        while not self._stopping.is_set():
+            try:
+                async with db.session() as session:
+                    row = await session.one(
+                        "worker_register", name=self._name, host=socket.gethostname(), host_key=host_key,
+                        pid=os.getpid(), pid_started=_started(os.getpid()), queue=self._queue,
+                    )  # fmt: skip
+                    assert row is not None
+                    worker = int(row["id"])
+                    others = await session.all(
+                        "worker_neighbours", host_key=host_key, worker=worker
+                    )
+                    dead = [
+                        other["id"]
+                        for other in others
+                        if _started(other["pid"]) != other["pid_started"]
+                    ]
+                    if dead:
+                        buried = await session.one("worker_bury", workers=dead)
+                        log.warning(
+                            "%d dead workers of this host; %s jobs run again",
+                            len(dead),
+                            buried and buried["lost"],
+                        )
+                    settings = await session.one("queue_get", queue=self._queue)
+                return worker, int(settings["concurrency"]) if settings else 1
+            except DatabaseUnavailable:
+                log.warning("waiting for the database")
+                await asyncio.sleep(1)
+        return None
+
+    async def _execute(self, attempt: Attempt) -> None:
+        """Hand the job to its Procrastinate task; a task that ends its attempt itself returns None."""
+        claimed = attempt.claimed
+        job = Job(
+            id=claimed.job_id, status="doing", queue=self._queue, priority=claimed.priority, lock=claimed.lock,
+            queueing_lock=None, task_name=claimed.task_name, task_kwargs=claimed.args, attempts=claimed.attempts,
+        )  # fmt: skip
+        task = app.tasks.get(claimed.task_name)
+        if task is None:
+            known = ", ".join(sorted(app.tasks))
+            await attempt.finish(
+                Failed(f"there is no task {claimed.task_name!r}; known: {known}", "input")
+            )
+            return
+        context = procrastinate.JobContext(
+            app=app, worker_name=self._name, worker_queues=[self._queue], job=job, start_timestamp=time.time(),
+            additional_context={"attempt": attempt, "resources": self._resources}, abort_reason=lambda: None,
+        )  # fmt: skip
+        if claimed.task_name in _PIPELINE:
+            await task.func(context, **claimed.args)
+            return
+        await self._execute_plain(task, context, attempt)
+
+    async def _execute_plain(
+        self, task: procrastinate.tasks.Task[..., object, ...], context: procrastinate.JobContext, attempt: Attempt
+    ) -> None:  # fmt: skip
+        """A task that knows nothing of attempts: its return or its exception is the verdict."""
+        outcome: Outcome
+        try:
+            arguments = (context,) if task.pass_context else ()
+            result = task.func(*arguments, **attempt.claimed.args)
+            if asyncio.iscoroutine(result):
+                await result
+            outcome = Completed()
+        except asyncio.CancelledError:
+            current = asyncio.current_task()
+            if attempt.stop_reason is None or current is None:
+                raise
+            current.uncancel()
+            if attempt.stop_reason is Stop.LOST:
+                return
+            outcome = Cancelled() if attempt.stop_reason is Stop.CANCEL else Released()
+        except Exception as error:
+            decision = task.get_retry_exception(error, context.job)
+            message = str(error) or type(error).__name__
+            outcome = Retried(message, "internal", 5) if decision else Failed(message, "internal")
+        try:
+            await attempt.finish(outcome)
+        except StaleLease:
+            log.warning("job %s: the lease is gone, nothing was written", attempt.claimed.job_id)
+
+
+_PIPELINE = frozenset({"download", "processing", "analysis"})
+
+
+async def _write_events(resources: Resources) -> None:
+    while True:
+        await asyncio.sleep(2)
+        await resources.write_events()
+
+
+def _host_key() -> str:
+    """What tells this machine's process numbers from another's."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot}:{os.stat('/proc/self/ns/pid').st_ino}"
+    except OSError:
+        return socket.gethostname()
+
+
+def _started(pid: int) -> int:
+    """When a process started, in clock ticks since boot; 0 if there is none. Tells a pid from its reuse."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return 0
+    fields = text.rsplit(")", 1)[1].split()
+    return 0 if fields[0] == "Z" else int(fields[19])

@@ -1,0 +1,4 @@
+-- Who a session cookie belongs to. A suspended user is out at once.
+SELECT t.id, t.user_id, u.email, u.role
+FROM user_tokens t JOIN users u ON u.id = t.user_id
+WHERE t.token_hash = %(token_hash)s AND t.context = 'session' AND t.expires_at > now() AND u.status = 'active'
