@@ -73,19 +73,19 @@ class Session:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
 
-    async def all(self, name: str, **parameters: Any) -> list[Row]:
+    async def all(self, name: str, /, **parameters: Any) -> list[Row]:
         """Every row of the statement."""
         with translated():
             cursor = await self.connection.execute(statement(name), parameters)
             return await cursor.fetchall()
 
-    async def one(self, name: str, **parameters: Any) -> Row | None:
+    async def one(self, name: str, /, **parameters: Any) -> Row | None:
         """The first row of the statement, or None."""
         with translated():
             cursor = await self.connection.execute(statement(name), parameters)
             return await cursor.fetchone()
 
-    async def run(self, name: str, **parameters: Any) -> int:
+    async def run(self, name: str, /, **parameters: Any) -> int:
         """Execute the statement; the number of rows it touched."""
         with translated():
             cursor = await self.connection.execute(statement(name), parameters)
@@ -100,7 +100,7 @@ class SyncSession:
         self._name = name
         self._connection: psycopg.Connection[Row] | None = None
 
-    def all(self, name: str, **parameters: Any) -> list[Row]:
+    def all(self, name: str, /, **parameters: Any) -> list[Row]:
         """Every row of the statement; `DatabaseUnavailable` within seconds if nobody answers."""
         with translated():
             if self._connection is None or self._connection.closed:

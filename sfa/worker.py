@@ -18,6 +18,7 @@ from pathlib import Path
 
 import procrastinate
 from procrastinate.jobs import Job
+from procrastinate.utils import import_all
 
 from sfa.config import Config
 from sfa.db import Database
@@ -115,7 +116,7 @@ class Worker:
             "progress": resources.progress.run,
             "events": lambda: _write_events(resources),
         }
-        app.perform_import_paths()
+        import_all(app.import_paths)
         keeper.start()
         await listener.start()
         serving = asyncio.create_task(supervisor.run(), name="supervisor")

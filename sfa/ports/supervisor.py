@@ -61,7 +61,7 @@ class Supervisor:
         services: Mapping[str, Callable[[], Awaitable[None]]],
         intensity: Intensity | None = None,
     ) -> None:
-        self.services = services
+        self.services = dict(services)
         self._intensity = intensity or Intensity(max_restarts=5, seconds=30)
         self._escalated: asyncio.Future[str] | None = None
 

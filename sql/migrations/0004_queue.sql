@@ -77,19 +77,24 @@ ALTER TABLE procrastinate_jobs SET (fillfactor = 70, autovacuum_vacuum_scale_fac
 
 -- ---------------------------------------------------------------- from the domain table to the queue
 
+-- Refuse a row: the message names the rule, and so does the error's constraint field.
+CREATE FUNCTION sfa_refuse(_rule text, _message text, _hint text DEFAULT '') RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION '%', _message || ' (rule "' || _rule || '")'
+        USING ERRCODE = 'check_violation', CONSTRAINT = _rule, HINT = _hint;
+END $$;
+
 CREATE FUNCTION sfa_job_before_insert() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF NEW.status <> 'waiting' THEN
-        RAISE EXCEPTION 'a new job is "waiting", not "%": its status follows the queue', NEW.status
-            USING ERRCODE = 'check_violation', CONSTRAINT = TG_TABLE_NAME || '_starts_waiting', TABLE = TG_TABLE_NAME;
+        PERFORM sfa_refuse(TG_TABLE_NAME || '_starts_waiting', format('a new job is "waiting", not "%s": its status follows the queue', NEW.status));
     END IF;
     -- The owner is the track's; where the track is missing the foreign key says so.
     NEW.user_id := coalesce((SELECT user_id FROM tracks WHERE id = NEW.track_id), sfa_local_owner());
     IF NEW.queue_job_id IS NULL THEN
         NEW.queue_job_id := nextval('procrastinate_jobs_id_seq');
     ELSIF NEW.queue_job_id::text IS DISTINCT FROM current_setting('sfa.enqueuing', true) THEN
-        RAISE EXCEPTION 'queue_job_id is given by the queue: leave it out'
-            USING ERRCODE = 'check_violation', CONSTRAINT = TG_TABLE_NAME || '_queue_job_id_given', TABLE = TG_TABLE_NAME;
+        PERFORM sfa_refuse(TG_TABLE_NAME || '_queue_job_id_given', 'queue_job_id is given by the queue: leave it out');
     END IF;
     RETURN NEW;
 END $$;
@@ -110,14 +115,12 @@ BEGIN
     -- An unknown model gets an engine all the same: the foreign key on models then names the real mistake.
     NEW.engine := coalesce((SELECT engine FROM models WHERE name = NEW.model), 'demucs');
     IF NEW.operation <> 'separate' THEN
-        RAISE EXCEPTION 'operation "%" is not available on this installation; use "separate"', NEW.operation
-            USING ERRCODE = 'check_violation', CONSTRAINT = 'processing_jobs_operation_available', TABLE = 'processing_jobs';
+        PERFORM sfa_refuse('processing_jobs_operation_available', format('operation "%s" is not available on this installation; use "separate"', NEW.operation));
     END IF;
     IF NEW.options ? 'stems' AND EXISTS (
         SELECT FROM jsonb_array_elements_text(NEW.options -> 'stems') s
         WHERE s <> ALL (SELECT unnest(stems) FROM models WHERE name = NEW.model)) THEN
-        RAISE EXCEPTION 'options.stems names a stem that model "%" does not make', NEW.model
-            USING ERRCODE = 'check_violation', CONSTRAINT = 'processing_jobs_stems_of_model', TABLE = 'processing_jobs';
+        PERFORM sfa_refuse('processing_jobs_stems_of_model', format('options.stems names a stem that model "%s" does not make', NEW.model));
     END IF;
     RETURN NEW;
 END $$;
@@ -125,8 +128,7 @@ END $$;
 CREATE FUNCTION sfa_analysis_fill() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF NEW.operation <> 'analyze' THEN
-        RAISE EXCEPTION 'operation "%" is not available on this installation; use "analyze"', NEW.operation
-            USING ERRCODE = 'check_violation', CONSTRAINT = 'analysis_jobs_operation_available', TABLE = 'analysis_jobs';
+        PERFORM sfa_refuse('analysis_jobs_operation_available', format('operation "%s" is not available on this installation; use "analyze"', NEW.operation));
     END IF;
     RETURN NEW;
 END $$;
@@ -159,22 +161,17 @@ BEGIN
         RETURN NEW;  -- housekeeping and other people's tasks have no domain row
     END IF;
     IF NEW.queue_name <> kind.queue_name THEN
-        RAISE EXCEPTION 'task "%" runs on queue "%", not "%"', NEW.task_name, kind.queue_name, NEW.queue_name
-            USING ERRCODE = 'check_violation', CONSTRAINT = 'procrastinate_jobs_queue_of_task', TABLE = 'procrastinate_jobs';
+        PERFORM sfa_refuse('procrastinate_jobs_queue_of_task', format('task "%s" runs on queue "%s", not "%s"', NEW.task_name, kind.queue_name, NEW.queue_name));
     END IF;
     IF NEW.status <> 'todo' OR NEW.attempts <> 0 THEN
-        RAISE EXCEPTION 'a new job is "todo" with no attempts, not "%" with %', NEW.status, NEW.attempts
-            USING ERRCODE = 'check_violation', CONSTRAINT = 'procrastinate_jobs_starts_todo', TABLE = 'procrastinate_jobs';
+        PERFORM sfa_refuse('procrastinate_jobs_starts_todo', format('a new job is "todo" with no attempts, not "%s" with %s', NEW.status, NEW.attempts));
     END IF;
     IF jsonb_typeof(NEW.args) IS DISTINCT FROM 'object' THEN
-        RAISE EXCEPTION 'args of task "%" must be a JSON object', NEW.task_name
-            USING ERRCODE = 'check_violation', CONSTRAINT = 'procrastinate_jobs_args_object', TABLE = 'procrastinate_jobs';
+        PERFORM sfa_refuse('procrastinate_jobs_args_object', format('args of task "%s" must be a JSON object', NEW.task_name));
     END IF;
     SELECT key INTO unknown FROM jsonb_object_keys(NEW.args) key WHERE key <> ALL (kind.arguments) LIMIT 1;
     IF FOUND THEN
-        RAISE EXCEPTION 'unknown key "%" in args of task "%"', unknown, NEW.task_name
-            USING ERRCODE = 'check_violation', CONSTRAINT = 'procrastinate_jobs_args_known', TABLE = 'procrastinate_jobs',
-                  HINT = 'Allowed keys: ' || array_to_string(kind.arguments, ', ') || '.';
+        PERFORM sfa_refuse('procrastinate_jobs_args_known', format('unknown key "%s" in args of task "%s"', unknown, NEW.task_name), 'Allowed keys: ' || array_to_string(kind.arguments, ', ') || '.');
     END IF;
     SELECT coalesce(string_agg(quote_ident(key), ', '), '') INTO names FROM jsonb_object_keys(NEW.args) key;
     PERFORM set_config('sfa.enqueuing', NEW.id::text, true);
@@ -245,9 +242,7 @@ CREATE TRIGGER sfa_queue_after_update AFTER UPDATE ON procrastinate_jobs
 CREATE FUNCTION sfa_job_guard_status() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF current_setting('sfa.mirroring', true) IS DISTINCT FROM 'on' THEN
-        RAISE EXCEPTION 'the status of a job follows the queue and is not set by hand'
-            USING ERRCODE = 'check_violation', CONSTRAINT = TG_TABLE_NAME || '_status_follows_queue', TABLE = TG_TABLE_NAME,
-                  HINT = 'Use SELECT sfa_cancel(id) or SELECT sfa_retry(id).';
+        PERFORM sfa_refuse(TG_TABLE_NAME || '_status_follows_queue', 'the status of a job follows the queue and is not set by hand', 'Use SELECT sfa_cancel(id) or SELECT sfa_retry(id).');
     END IF;
     RETURN NEW;
 END $$;
