@@ -69,7 +69,8 @@ class Config:
     @property
     def address(self) -> str:
         """The dashboard's address, as a person types it."""
-        host = "127.0.0.1" if self.host in ("0.0.0.0", "::", "") else self.host
+        wild = self.host in ("0.0.0.0", "::", "")  # noqa: S104 - compared, not bound
+        host = "127.0.0.1" if wild else self.host
         return f"http://{host}:{self.port}"
 
     @classmethod

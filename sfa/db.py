@@ -37,8 +37,7 @@ def sql_folder() -> Path:
 @functools.cache
 def statement(name: str) -> LiteralString:
     """The text of ``sql/queries/<name>.sql``."""
-    text = (sql_folder() / "queries" / f"{name}.sql").read_text()
-    return text
+    return (sql_folder() / "queries" / f"{name}.sql").read_text()
 
 
 @contextmanager

@@ -97,7 +97,7 @@ class Store:
         """Make the file the object; the file itself is moved away (or copied, from another file system)."""
         if self._remote is not None:
             await obstore.put_async(self._remote, checked(key), path)
-            path.unlink(missing_ok=True)
+            await anyio.to_thread.run_sync(path.unlink)
             return
         await anyio.to_thread.run_sync(self._adopt, checked(key), path)
 

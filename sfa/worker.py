@@ -13,25 +13,21 @@ import logging
 import os
 import signal
 import socket
-import time
 from pathlib import Path
 
-import procrastinate
-from procrastinate.jobs import Job
 from procrastinate.utils import import_all
 
 from sfa.config import Config
 from sfa.db import Database
-from sfa.errors import DatabaseUnavailable, StaleLease
+from sfa.errors import DatabaseUnavailable
+from sfa.jobs.execute import execute
 from sfa.jobs.resources import Resources
 from sfa.lifetime import die_with_parent
 from sfa.notify import Listener
-from sfa.outcome import Cancelled, Completed, Failed, Outcome, Released, Retried
 from sfa.ports.process import kill_all
-from sfa.ports.supervisor import Escalated, Supervisor
+from sfa.ports.supervisor import Supervisor
 from sfa.postgres import dsn
 from sfa.queue.app import app
-from sfa.queue.attempt import Attempt, Stop
 from sfa.queue.claim import Consumer
 from sfa.queue.lease import LeaseKeeper
 from sfa.queue.schedule import Scheduler
@@ -59,7 +55,6 @@ class Worker:
         self._dsn = address or dsn(config)
         self._name = f"worker-{queue}"
         self._stopping = asyncio.Event()
-        self._resources: Resources | None = None
 
     def stop(self) -> None:
         """Begin to end; from a signal or a test."""
@@ -95,7 +90,6 @@ class Worker:
             slots=slots,
             on_escalate=lambda why: supervisor.escalate(why),
         )
-        self._resources = resources
         keeper = LeaseKeeper(
             self._dsn,
             worker,
@@ -104,7 +98,12 @@ class Worker:
             on_fence=kill_all,
         )
         consumer = Consumer(
-            db, keeper, worker=worker, queue=self._queue, lease=lease, execute=self._execute
+            db,
+            keeper,
+            worker=worker,
+            queue=self._queue,
+            lease=lease,
+            execute=lambda attempt: execute(attempt, resources, self._queue, self._name),
         )
         scheduler = Scheduler(db, lease)
         listener = Listener(self._dsn, ["sfa_queue", "sfa_cancel"], name=f"{self._name}-listen")
@@ -181,60 +180,6 @@ class Worker:
                 await asyncio.sleep(1)
         return None
 
-    async def _execute(self, attempt: Attempt) -> None:
-        """Hand the job to its Procrastinate task; a task that ends its attempt itself returns None."""
-        claimed = attempt.claimed
-        job = Job(
-            id=claimed.job_id, status="doing", queue=self._queue, priority=claimed.priority, lock=claimed.lock,
-            queueing_lock=None, task_name=claimed.task_name, task_kwargs=claimed.args, attempts=claimed.attempts,
-        )  # fmt: skip
-        task = app.tasks.get(claimed.task_name)
-        if task is None:
-            known = ", ".join(sorted(app.tasks))
-            await attempt.finish(
-                Failed(f"there is no task {claimed.task_name!r}; known: {known}", "input")
-            )
-            return
-        context = procrastinate.JobContext(
-            app=app, worker_name=self._name, worker_queues=[self._queue], job=job, start_timestamp=time.time(),
-            additional_context={"attempt": attempt, "resources": self._resources}, abort_reason=lambda: None,
-        )  # fmt: skip
-        if claimed.task_name in _PIPELINE:
-            await task.func(context, **claimed.args)
-            return
-        await self._execute_plain(task, context, attempt)
-
-    async def _execute_plain(
-        self, task: procrastinate.tasks.Task[..., object, ...], context: procrastinate.JobContext, attempt: Attempt
-    ) -> None:  # fmt: skip
-        """A task that knows nothing of attempts: its return or its exception is the verdict."""
-        outcome: Outcome
-        try:
-            arguments = (context,) if task.pass_context else ()
-            result = task.func(*arguments, **attempt.claimed.args)
-            if asyncio.iscoroutine(result):
-                await result
-            outcome = Completed()
-        except asyncio.CancelledError:
-            current = asyncio.current_task()
-            if attempt.stop_reason is None or current is None:
-                raise
-            current.uncancel()
-            if attempt.stop_reason is Stop.LOST:
-                return
-            outcome = Cancelled() if attempt.stop_reason is Stop.CANCEL else Released()
-        except Exception as error:
-            decision = task.get_retry_exception(error, context.job)
-            message = str(error) or type(error).__name__
-            outcome = Retried(message, "internal", 5) if decision else Failed(message, "internal")
-        try:
-            await attempt.finish(outcome)
-        except StaleLease:
-            log.warning("job %s: the lease is gone, nothing was written", attempt.claimed.job_id)
-
-
-_PIPELINE = frozenset({"download", "processing", "analysis"})
-
 
 async def _write_events(resources: Resources) -> None:
     while True:
@@ -246,7 +191,7 @@ def _host_key() -> str:
     """What tells this machine's process numbers from another's."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        return f"{boot}:{os.stat('/proc/self/ns/pid').st_ino}"
+        return f"{boot}:{Path('/proc/self/ns/pid').stat().st_ino}"
     except OSError:
         return socket.gethostname()
 

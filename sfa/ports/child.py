@@ -52,7 +52,7 @@ class ResourceError(Exception):
     """Memory, disk or a device was missing; the same request may work later."""
 
 
-class Cancelled(Exception):  # noqa: N818 - a wish fulfilled, not a fault
+class Cancelled(Exception):
     """The request was cancelled."""
 
 

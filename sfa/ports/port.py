@@ -50,11 +50,11 @@ class PortSpec:
     idle_seconds: float = 600.0
 
 
-async def _first(*futures: asyncio.Future[Any], timeout: float | None = None) -> None:
-    await asyncio.wait(list(futures), timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+async def _first(*futures: asyncio.Future[Any], seconds: float | None = None) -> None:
+    await asyncio.wait(list(futures), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
 
 
-class PortFailure(Exception):  # noqa: N818 - "failure" is the port's word; an Error is a frame
+class PortFailure(Exception):
     """A call that brought no result; ``certificate`` says how the child was when it ended."""
 
     def __init__(self, kind: FailureKind, message: str, certificate: Mapping[str, Any]) -> None:

@@ -19,7 +19,7 @@ from typing import Any
 log = logging.getLogger(__name__)
 
 
-class Escalated(Exception):  # noqa: N818 - OTP's word
+class Escalated(Exception):
     """The restart budget is used up: the level above must decide."""
 
 

@@ -1,0 +1,89 @@
+"""Hand a claimed job to its Procrastinate task, and see that its attempt ends whatever the task does.
+
+The tasks of SFA's own kinds go through `sfa.jobs.runner`, which ends the attempt together with its results. Any
+other task of the app knows nothing of attempts: its return or its exception is the verdict, and its own retry
+strategy says whether to try again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import Any
+
+import procrastinate
+from procrastinate.jobs import Job
+from procrastinate.tasks import Task
+
+from sfa.catalog import KINDS
+from sfa.errors import StaleLease
+from sfa.jobs.resources import Resources
+from sfa.outcome import Cancelled, Completed, Failed, Outcome, Released, Retried
+from sfa.queue.app import app
+from sfa.queue.attempt import Attempt, Stop
+
+log = logging.getLogger(__name__)
+
+
+async def execute(attempt: Attempt, resources: Resources, queue: str, worker: str) -> None:
+    """Run one attempt to its end."""
+    claimed = attempt.claimed
+    task = app.tasks.get(claimed.task_name)
+    if task is None:
+        known = ", ".join(sorted(app.tasks))
+        await attempt.finish(
+            Failed(f"there is no task {claimed.task_name!r}; known: {known}", "input")
+        )
+        return
+    job = Job(
+        id=claimed.job_id,
+        status="doing",
+        queue=queue,
+        priority=claimed.priority,
+        lock=claimed.lock,
+        queueing_lock=None,
+        task_name=claimed.task_name,
+        task_kwargs=claimed.args,
+        attempts=claimed.attempts,
+    )
+    context = procrastinate.JobContext(
+        app=app,
+        worker_name=worker,
+        worker_queues=[queue],
+        job=job,
+        start_timestamp=time.time(),
+        additional_context={"attempt": attempt, "resources": resources},
+        abort_reason=lambda: None,
+    )
+    if claimed.task_name in KINDS:
+        await task.func(context, **claimed.args)
+    else:
+        await _plain(task, context, attempt)
+
+
+async def _plain(
+    task: Task[..., Any, ...], context: procrastinate.JobContext, attempt: Attempt
+) -> None:
+    outcome: Outcome
+    try:
+        result = task.func(*([context] if task.pass_context else []), **attempt.claimed.args)
+        if asyncio.iscoroutine(result):
+            await result
+        outcome = Completed()
+    except asyncio.CancelledError:
+        current = asyncio.current_task()
+        if attempt.stop_reason is None or current is None:
+            raise
+        current.uncancel()
+        if attempt.stop_reason is Stop.LOST:
+            return
+        outcome = Cancelled() if attempt.stop_reason is Stop.CANCEL else Released()
+    except Exception as error:  # noqa: BLE001 - whatever a task raises is its verdict
+        message = str(error) or type(error).__name__
+        again = task.get_retry_exception(error, context.job)
+        outcome = Retried(message, "internal", 5) if again else Failed(message, "internal")
+    try:
+        await attempt.finish(outcome)
+    except StaleLease:
+        log.warning("job %s: the lease is gone, nothing was written", attempt.claimed.job_id)
