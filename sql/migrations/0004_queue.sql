@@ -136,7 +136,7 @@ END $$;
 -- An address alone is enough: the track is made on the way, titled by the last part of the address.
 CREATE FUNCTION sfa_download_fill() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF NEW.track_id IS NULL AND NEW.address ~* '^https?://[^\s/]+' THEN
+    IF NEW.track_id IS NULL AND length(NEW.address) > 0 THEN
         INSERT INTO tracks (title, source)
         VALUES (left(coalesce(nullif(substring(NEW.address FROM '([^/?#]+)/*(?:[?#].*)?$'), ''), NEW.address), 500), 'link')
         RETURNING id INTO NEW.track_id;
