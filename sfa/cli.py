@@ -80,6 +80,9 @@ def main(argv: list[str] | None = None) -> int:
         level=logging.INFO if service else logging.WARNING,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s" if service else "%(message)s",
     )
+    if not service:
+        # The pool's complaints about a database that is away; the command says it in its own words.
+        logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
     command = cast("Command", importlib.import_module(f"sfa.commands.{name}"))
     parser = argparse.ArgumentParser(prog=f"bin/sfa {name}", description=command.__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter

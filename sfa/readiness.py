@@ -5,6 +5,7 @@ Limit: it polls; both answer within milliseconds once they are there.
 """
 
 import http.client
+import socket
 import time
 
 from sfa.config import Config
@@ -42,3 +43,17 @@ def healthy(config: Config) -> bool:
         return False
     finally:
         connection.close()
+
+
+def port_problem(config: Config) -> str:
+    """Say why the web's port cannot be had; empty: it can."""
+    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((config.host, config.port))
+        except PermissionError:
+            return f"port {config.port} is reserved for root"
+        except OSError as error:
+            return f"port {config.port} of {config.host} cannot be used: {(error.strerror or str(error)).lower()}"
+    return ""

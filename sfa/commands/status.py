@@ -23,7 +23,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def main(config: Config, args: argparse.Namespace) -> int:
     supervisord = Supervisord()
     programs = supervisord.programs() if supervisord.running() else []
-    queues, problem = _queues(config)
+    queues, problem = _queues(config) if programs else ([], "nothing is running")
     web = healthy(config)
     well = [_well(program, config) for program in programs]
     if not programs:

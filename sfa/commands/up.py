@@ -4,7 +4,6 @@ Programs that run already are left alone: after an update of the code, `bin/sfa 
 """
 
 import argparse
-import socket
 import time
 
 from sfa.config import Config
@@ -12,7 +11,7 @@ from sfa.errors import DatabaseUnavailable, SfaError
 from sfa.migrations import migrate
 from sfa.postgres import dsn
 from sfa.postgres.cluster import Cluster
-from sfa.readiness import PAUSE, healthy
+from sfa.readiness import PAUSE, healthy, port_problem
 from sfa.supervisord import POSTGRES, WEB, Supervisord
 from sfa.terminal import step
 
@@ -51,27 +50,11 @@ def up(config: Config) -> None:
 
 def check_port(config: Config) -> None:
     """Raise if the web's port cannot be had, before anything is started."""
-    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
-    reason = ""
-    for port in range(config.port, min(config.port + 20, 65536)):
-        with socket.socket(family, socket.SOCK_STREAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((config.host, port))
-            except PermissionError:
-                raise SfaError(
-                    f"port {port} is reserved for root: choose one above 1023 (SFA_PORT)"
-                ) from None
-            except OSError as error:
-                reason = reason or error.strerror or str(error)
-                continue
-        if port == config.port:
-            return
+    if problem := port_problem(config):
         raise SfaError(
-            f"port {config.port} cannot be used ({reason.lower()}; another program, or SFA from another "
-            f"folder, has it): stop that, or choose another port: SFA_PORT={port} bin/sfa up"
+            f"{problem}: stop the program that has it (SFA from another folder?), or choose another: "
+            f"SFA_PORT={config.port + 1} bin/sfa up"
         )
-    raise SfaError(f"port {config.port} and those above it cannot be used ({reason}): set SFA_PORT")
 
 
 def _complete(config: Config, supervisord: Supervisord) -> bool:
