@@ -13,5 +13,10 @@ from sfa.postgres import dsn
 
 app = procrastinate.App(
     connector=procrastinate.PsycopgConnector(conninfo=dsn(Config.load())),
-    import_paths=["sfa.jobs.analysis", "sfa.jobs.download", "sfa.jobs.processing"],
+    import_paths=[
+        "sfa.jobs.analysis",
+        "sfa.jobs.download",
+        "sfa.jobs.housekeeping",
+        "sfa.jobs.processing",
+    ],
 )

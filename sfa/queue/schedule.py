@@ -1,4 +1,5 @@
-"""Keep time for everybody: scheduled jobs become ready when due, and jobs of dead workers run again.
+"""Keep time for everybody: scheduled jobs become ready when due, jobs of dead workers run again, and once an hour
+the housekeeping is enqueued.
 
 Every worker does both; SKIP LOCKED sees to it that no two do the same.
 """
@@ -55,6 +56,7 @@ class Scheduler:
         async with self._db.session() as session:
             row = await session.one("lease_reap", lease=self._lease)
             await session.run("worker_prune")
+            await session.run("queue_cron")
         lost = int(row["lost"] or 0) if row else 0
         if lost:
             log.warning("%d jobs of silent workers run again", lost)

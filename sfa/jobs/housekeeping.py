@@ -1,0 +1,31 @@
+"""Throw away, once an hour, what nobody needs any more: old queue rows, children's diaries, ended sessions.
+
+Tracks, stems and the domain rows of jobs are not its business. It works in batches of 1,000 rows, so that it never
+holds the tables for long; a job that is stopped in between goes on an hour later.
+"""
+
+from __future__ import annotations
+
+import logging
+
+import procrastinate
+
+from sfa.jobs.resources import Resources
+from sfa.queue.app import app
+
+log = logging.getLogger(__name__)
+
+STATEMENTS = ("queue_prune", "queue_prune_events", "queue_prune_tokens")
+
+
+@app.task(name="housekeeping", queue="default", queueing_lock="housekeeping", pass_context=True)
+async def housekeeping(context: procrastinate.JobContext) -> None:
+    """Run the pruning statements until each finds nothing."""
+    resources: Resources = context.additional_context["resources"]
+    async with resources.db.session() as session:
+        for name in STATEMENTS:
+            total = 0
+            while pruned := await session.run(name):
+                total += pruned
+            if total:
+                log.info("%s: %d rows", name, total)
