@@ -1,0 +1,134 @@
+"""Load Demucs models from a folder in Demucs's own repository format, safely, and keep the last one.
+
+A name is a bag (NAME.yaml beside its ``signature-hash.th`` files; the yaml of released models may
+be missing, Demucs's package has it) or one signature. Each file is checked against the hash in its
+name and unpickled with ``weights_only``: only tensors and Demucs's own classes come out of it.
+Where weights are missing the error says how to get them; nothing is downloaded here.
+Limit: quantised models (mdx_q, …) need diffq and are refused.
+"""
+
+from __future__ import annotations
+
+import fractions
+import os
+import pickle
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import file_digest
+from pathlib import Path
+from typing import Any, Final
+
+import demucs
+import torch
+import yaml
+from demucs.apply import BagOfModels
+from demucs.demucs import Demucs
+from demucs.hdemucs import HDemucs
+from demucs.htdemucs import HTDemucs
+from demucs.states import load_model
+
+from sfa.ports.child import InputError, ResourceError
+
+NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+RELEASED: Final = Path(demucs.__file__).parent / "remote"
+CLASSES: Final[list[Any]] = [HTDemucs, HDemucs, Demucs, fractions.Fraction]
+
+_kept: dict[tuple[object, ...], Any] = {}
+
+if os.environ.get("OMP_NUM_THREADS", "").isdigit():
+    torch.set_num_threads(max(1, int(os.environ["OMP_NUM_THREADS"])))
+
+
+def get(name: str, folder: Path) -> Any:
+    """Return the model as a bag, on the CPU and in evaluation mode."""
+    if not NAME.fullmatch(name):
+        raise InputError(f"{name[:60]!r} is not the name of a model")
+    files = _files(folder)
+    if (definition := _definition(name, folder)) is not None:
+        bag = _yaml(definition)
+        signatures, weights, segment = bag["models"], bag.get("weights"), bag.get("segment")
+    else:
+        signatures, weights, segment = [name], None, None
+    missing = [signature for signature in signatures if signature not in files]
+    if missing:
+        raise _missing(name, len(missing) if len(signatures) > 1 else 0)
+    paths = [files[signature] for signature in signatures]
+    key = (name, str(weights), segment, *((str(p), p.stat().st_mtime_ns) for p in paths))
+    if key not in _kept:
+        _kept.clear()  # Before, not after: two models at once may not fit.
+        model = BagOfModels([_load(path) for path in paths], weights, segment)
+        if model.audio_channels != 2:
+            raise InputError(f"{name} is not a stereo model; choose another")
+        _kept[key] = model.eval()
+    return _kept[key]
+
+
+def device() -> str:
+    """Return "cuda" where torch sees one, else "cpu"."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+@contextmanager
+def guard() -> Iterator[None]:
+    """Translate torch's out-of-memory errors."""
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        torch.cuda.empty_cache()
+        raise ResourceError("the GPU has too little memory free; wait for other jobs") from None
+    except RuntimeError as error:
+        if "can't allocate memory" in str(error) or "not enough memory" in str(error):
+            raise ResourceError("out of memory; free some or take a smaller job") from None
+        raise
+
+
+def _files(folder: Path) -> dict[str, Path]:
+    """Return the weight files by signature."""
+    try:
+        entries = sorted(folder.iterdir())
+    except OSError:
+        return {}
+    return {path.stem.split("-")[0]: path for path in entries if path.suffix == ".th"}
+
+
+def _definition(name: str, folder: Path) -> Path | None:
+    places = (folder / f"{name}.yaml", RELEASED / f"{name}.yaml")
+    return next((path for path in places if path.is_file()), None)
+
+
+def _yaml(path: Path) -> dict[str, Any]:
+    try:
+        bag = yaml.safe_load(path.read_text(encoding="utf-8"))
+        if isinstance(bag, dict) and bag["models"] and isinstance(bag["models"], list):
+            return bag
+    except (yaml.YAMLError, UnicodeDecodeError, KeyError):
+        pass
+    raise InputError(f"{path.name} does not define a bag of models; fetch it again")
+
+
+def _load(path: Path) -> Any:
+    signature, _, checksum = path.stem.partition("-")
+    with path.open("rb") as file:
+        digest = file_digest(file, "sha256").hexdigest()
+    if checksum and not digest.startswith(checksum):
+        raise InputError(f"{path.name} is damaged (its hash is {digest[:8]}); fetch it again")
+    try:
+        with torch.serialization.safe_globals(CLASSES):
+            package = torch.load(path, "cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        reason = str(error).partition("\n")[0][:200]
+        raise InputError(f"{path.name} is not a safe Demucs model: {reason}") from None
+    if not isinstance(package, dict) or package.get("klass") not in CLASSES[:3]:
+        raise InputError(f"{path.name} is not a Demucs model")
+    if package["state"].get("__quantized"):
+        raise InputError(f"{signature} is quantised, which needs diffq; choose another model")
+    return load_model(package).eval()
+
+
+def _missing(name: str, count: int) -> InputError:
+    what = f"{count} of the weights of {name} are" if count else f"the weights of {name} are"
+    return InputError(
+        f'{what} not on this machine; run "bin/sfa models fetch {name}", or choose the model '
+        '"spectral", which needs none'
+    )
