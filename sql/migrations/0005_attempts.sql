@@ -59,14 +59,14 @@ CREATE FUNCTION sfa_promote_v1() RETURNS integer LANGUAGE sql AS $$
     SELECT count(*)::integer FROM promoted
 $$;
 
--- The worker lives: its leases are good for another while. What it gets back is what it still holds; anything else
--- that it runs is no longer its own.
+-- The worker lives: its leases are good for another while, late ones too, for a lease that nobody has reaped is still
+-- its own. What it gets back is what it holds; anything else that it runs is somebody else's by now.
 CREATE FUNCTION sfa_renew_v1(_worker bigint, _lease interval) RETURNS TABLE (job_id bigint, token uuid, cancel boolean)
 LANGUAGE sql AS $$
     WITH seen AS (UPDATE workers SET seen_at = now() WHERE id = _worker),
     heartbeat AS (UPDATE procrastinate_workers SET last_heartbeat = now() WHERE id = _worker),
     renewed AS (
-        UPDATE leases SET expires_at = now() + _lease WHERE worker_id = _worker AND expires_at > now()
+        UPDATE leases SET expires_at = now() + _lease WHERE worker_id = _worker
         RETURNING leases.job_id, leases.token
     )
     SELECT r.job_id, r.token, j.abort_requested FROM renewed r JOIN procrastinate_jobs j ON j.id = r.job_id
