@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import socket
 import threading
 from collections.abc import Iterator
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import httpx
 import numpy as np
 import pytest
 import soundfile
@@ -141,7 +143,7 @@ async def test_private_addresses_are_refused_unless_allowed(studio: Studio, site
      "http://[::ffff:127.0.0.1]/x", "http://2130706433/x"],
 )  # fmt: skip
 async def test_no_spelling_of_a_private_address_gets_through(address: str) -> None:
-    async with download.httpx.AsyncClient() as client:
+    async with httpx.AsyncClient() as client:
         with pytest.raises((InputError, SfaError), match=r"private address|cannot be found"):
             await download._request(client, address, private=False)
 
@@ -150,8 +152,8 @@ async def test_the_connection_goes_to_the_address_that_was_checked(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     answers = [(2, 1, 6, "", ("93.184.216.34", 443))]
-    monkeypatch.setattr(download.socket, "getaddrinfo", lambda *_, **__: answers)
-    async with download.httpx.AsyncClient() as client:
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: answers)
+    async with httpx.AsyncClient() as client:
         request = await download._request(client, "https://music.example:443/a?b=c", private=False)
     assert request.url.host == "93.184.216.34"
     assert request.headers["host"] == "music.example:443"
