@@ -6,7 +6,8 @@ FROM tracks t
 LEFT JOIN LATERAL (
     SELECT tempo, key, camelot, duration_ms FROM analysis_results WHERE track_id = t.id ORDER BY version DESC LIMIT 1) a ON true
 LEFT JOIN LATERAL (
-    SELECT array_agg(DISTINCT stem_type) AS stems FROM stems WHERE track_id = t.id) s ON true
+    SELECT array_agg(stem_type ORDER BY array_position('{vocals,drums,bass,guitar,piano,other}'::text[], stem_type), stem_type) AS stems
+    FROM (SELECT DISTINCT stem_type FROM stems WHERE track_id = t.id) kinds) s ON true
 LEFT JOIN LATERAL (
     -- What a person wants to know first: what runs, then what waits, then what happened last.
     SELECT kind, detail, status, progress, stage, error, scheduled_at FROM sfa_jobs WHERE track_id = t.id

@@ -1,0 +1,1 @@
+"""Serve the dashboard: pages, uploads, audio and the live stream."""

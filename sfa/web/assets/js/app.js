@@ -1,0 +1,30 @@
+// What every page needs: htmx with its stream, the live state, the theme, uploads, messages.
+import htmx from "htmx.org/dist/htmx.esm.js";
+import { theme } from "./theme.js";
+import { say } from "./say.js";
+
+document.documentElement.classList.add("js");
+globalThis.htmx = htmx;
+// The extension registers itself on the global, so it comes after.
+await import("htmx.org/dist/ext/hx-sse.js");
+const { live } = await import("./live.js");
+const { upload } = await import("./upload.js");
+
+theme(document.getElementById("theme"));
+live(htmx);
+upload(document.getElementById("upload"));
+
+document.addEventListener("htmx:after:request", (event) => {
+    const response = event.detail?.ctx?.response?.raw;
+    if (!response || response.ok || response.headers.get("content-type")?.includes("event-stream")) return;
+    if (response.status === 401) return location.reload();
+    if (event.detail.ctx.request.method !== "GET") say(sentence(event.detail.ctx) ?? `That did not work (${response.status}).`);
+});
+
+function sentence(ctx) {
+    try {
+        return JSON.parse(ctx.text).error;
+    } catch {
+        return null;
+    }
+}

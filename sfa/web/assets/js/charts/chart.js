@@ -1,0 +1,38 @@
+// <sfa-chart>: fetches the analysis once a page and draws its kind; draws again when its width changes.
+import { chroma } from "./chroma.js";
+import { spectrum } from "./spectrum.js";
+
+const KINDS = { chroma, spectrum };
+const fetched = new Map();
+
+function analysis(address) {
+    if (!fetched.has(address)) fetched.set(address, fetch(address).then((response) => (response.ok ? response.json() : Promise.reject(new Error(response.status)))));
+    return fetched.get(address);
+}
+
+export class Chart extends HTMLElement {
+    async connectedCallback() {
+        try {
+            this.analysis = await analysis(`${this.dataset.src}#${this.id.split("-").slice(1).join("-")}`);
+        } catch {
+            this.textContent = "The analysis could not be fetched; the table below has the figures.";
+            return;
+        }
+        this.sizes = new ResizeObserver(() => this.draw());
+        this.sizes.observe(this);
+    }
+
+    connectedMoveCallback() {}
+
+    disconnectedCallback() {
+        this.sizes?.disconnect();
+    }
+
+    draw() {
+        const width = Math.round(this.clientWidth);
+        if (!width || width === this.drawn) return;
+        this.drawn = width;
+        this.replaceChildren();
+        KINDS[this.dataset.kind](this, this.analysis, width);
+    }
+}

@@ -1,0 +1,80 @@
+"""Answer what went wrong: a status, a sentence, and what to do; never a path, a statement or a secret."""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from sfa.errors import DatabaseUnavailable, InputError, ObjectMissing, Refused, SfaError, StoreError
+from sfa.web.services import html, is_htmx, wants_json
+
+log = logging.getLogger(__name__)
+
+SENTENCES = {
+    404: "There is nothing here. It may have been deleted, or it belongs to somebody else.",
+    405: "This address cannot do that.",
+    413: "That is more than this server takes.",
+    500: "Something went wrong here. It was written to the server's log.",
+}
+RULES = {
+    "processing_jobs_one_active": "This separation is waiting or running already.",
+    "processing_jobs_model_fkey": "There is no such model.",
+    "tracks_title_length": "A title has between 1 and 500 characters.",
+}
+"""What the database's rules mean to a person who clicks."""
+
+
+class Missing(SfaError):
+    """There is nothing here. It may have been deleted, or it belongs to somebody else."""
+
+
+class Unusable(InputError):
+    """What was sent cannot be used; ``status`` is the answer's."""
+
+    def __init__(self, message: str, status: int = 422) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+def verdict(error: Exception) -> tuple[int, str]:
+    """The status and the sentence for an error."""
+    match error:
+        case HTTPException():
+            return error.status_code, SENTENCES.get(error.status_code, str(error.detail))
+        case Missing():
+            return 404, str(error)
+        case Unusable():
+            return error.status, str(error)
+        case ObjectMissing():
+            return 404, "The audio is not in the store any more."
+        case StoreError():
+            return 503, "The store of the audio does not answer. Try again in a moment."
+        case Refused():
+            rule = error.constraint or ""
+            if rule not in RULES:
+                log.warning("refused by %s: %s", rule or "the database", error)
+            status = 409 if rule.endswith("_one_active") else 422
+            return status, RULES.get(rule, "The database refused this.")
+        case DatabaseUnavailable():
+            return 503, "The database does not answer. Jobs are safe; try again in a moment."
+        case _:
+            return 500, SENTENCES[500]
+
+
+def failure(request: Request, error: Exception) -> Response:
+    """The response for an error, in the form that was asked for."""
+    status, sentence = verdict(error)
+    if status >= 500:
+        log.error("%s %s", request.method, request.scope.get("path"), exc_info=error)
+    if wants_json(request) or is_htmx(request):
+        response: Response = JSONResponse({"error": sentence}, status)
+    else:
+        title = HTTPStatus(status).phrase
+        response = html(request, "error.html", status, title=title, sentence=sentence)
+    if isinstance(error, HTTPException) and error.headers:
+        response.headers.update(error.headers)
+    return response

@@ -1,0 +1,66 @@
+"""Turn a template and values into HTML; find the built assets and icons.
+
+Everything is escaped (autoescape), an unknown name is an error (StrictUndefined). Assets carry a hash in
+their names, read once from the manifest that ``sfa/web/assets/build`` leaves.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from sfa.errors import SfaError
+from sfa.web.words import FILTERS
+
+HERE = Path(__file__).parent
+DIST = HERE / "static" / "dist"
+
+
+class AssetsMissing(SfaError):
+    """The dashboard's assets are not built. Run bin/setup (or sfa/web/assets/build)."""
+
+
+class Renderer:
+    """The templates with their filters, the assets and the icons."""
+
+    def __init__(self, dist: Path = DIST) -> None:
+        try:
+            self._manifest: dict[str, str] = json.loads((dist / "manifest.json").read_text())
+            self._icons: dict[str, str] = json.loads((dist / "icons.json").read_text())
+        except FileNotFoundError as error:
+            raise AssetsMissing from error
+        self.environment = Environment(
+            loader=FileSystemLoader(HERE / "templates"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self.environment.filters.update(FILTERS)
+        self.environment.globals.update(asset=self.asset, icon=self.icon)
+
+    def asset(self, name: str) -> str:
+        """The address of a built file."""
+        return f"/static/dist/{self._manifest[name]}"
+
+    def icon(self, name: str, label: str = "") -> Markup:
+        """A heroicon, drawn inline; with a label it speaks, without one it is decoration."""
+        spoken = (
+            Markup('role="img" aria-label="{}"').format(label) if label else 'aria-hidden="true"'
+        )
+        # The drawings are the package's own files, taken over at build time.
+        body = Markup(self._icons[name])  # noqa: S704
+        return Markup(
+            '<svg class="icon" viewBox="0 0 20 20" fill="currentColor" {}>{}</svg>'
+        ).format(
+            Markup(spoken),  # noqa: S704
+            body,
+        )
+
+    def __call__(self, template: str, /, **values: Any) -> str:
+        """The template, filled in."""
+        return self.environment.get_template(template).render(values)

@@ -1,0 +1,62 @@
+"""Hold what every handler needs, made once when the server starts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from sfa.accounts import User
+from sfa.config import Config
+from sfa.db import Database
+from sfa.store import Store
+from sfa.web.live import Hub
+from sfa.web.render import Renderer
+
+THEMES = ("light", "dark")
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The configuration, the database, the store, the live hub and the templates."""
+
+    config: Config
+    database: Database
+    store: Store
+    hub: Hub
+    render: Renderer
+
+
+def services(request: Request) -> Services:
+    """The services of the application that got this request."""
+    return cast(Services, request.app.state.services)
+
+
+def user(request: Request) -> User:
+    """Who is signed in; the gate let nobody else through."""
+    return cast(User, request.scope["sfa.user"])
+
+
+def html(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
+    """A whole page, in the theme that this browser chose."""
+    theme = request.cookies.get("theme", "")
+    body = services(request).render(
+        template,
+        user=request.scope.get("sfa.user"),
+        theme=theme if theme in THEMES else "",
+        path=request.url.path,
+        **values,
+    )
+    return HTMLResponse(body, status)
+
+
+def wants_json(request: Request) -> bool:
+    """Whether a script asked, not a person who follows a link."""
+    return "application/json" in request.headers.get("accept", "")
+
+
+def is_htmx(request: Request) -> bool:
+    """Whether htmx sent this: the page is live and shows the change by itself."""
+    return request.headers.get("hx-request") == "true"

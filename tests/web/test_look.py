@@ -1,0 +1,60 @@
+"""Every page as a picture in tests/out, in light, dark and on a phone; none may scroll sideways."""
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.web.conftest import OUT
+from tests.web.rows import World
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+pytestmark = pytest.mark.browser
+SIZES = {"wide": (1280, 900), "phone": (360, 780)}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", SIZES)
+def test_pages_look_right(page: "Page", world: World, scheme: str, size: str) -> None:
+    world.worker()
+    for title, artist in (
+        ("Harbour Lights", "Ana Torrent"),
+        ("A Rather Long Title That Has to Go Somewhere", None),
+    ):
+        world.done_track(title, artist, seconds=6)
+    broken = world.track("Field Recording", None)
+    job = world.job(broken, "htdemucs")
+    world.claim()
+    world.finish(
+        job,
+        "failed",
+        "The weights of htdemucs are not here and could not be fetched. Put them into var/models, or choose spectral.",
+        "resource",
+    )
+    busy = world.track("Night Drive", "The Testers")
+    running = world.job(busy)
+    world.claim()
+    world.progress(running, 42, "separating, 3 of 7")
+    track = world.done_track("Morning Session", "The Testers")
+    world.job(world.track("Waiting Song", "Somebody"), "htdemucs_ft")
+
+    OUT.mkdir(exist_ok=True)
+    width, height = SIZES[size]
+    page.set_viewport_size({"width": width, "height": height})
+    page.emulate_media(color_scheme=scheme)
+    for name, path in (
+        ("home", "/"),
+        ("tracks", "/tracks"),
+        ("track", f"/tracks/{track}"),
+        ("running", f"/tracks/{busy}"),
+    ):
+        page.goto(path)
+        page.wait_for_selector("#live-state[data-state=live]")
+        if name == "track":
+            page.wait_for_selector("sfa-chart svg")
+            page.keyboard.press("ArrowRight")
+        page.screenshot(path=OUT / f"{name}-{size}-{scheme}.png", full_page=True)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, (
+            f"{name} scrolls sideways"
+        )
