@@ -95,6 +95,6 @@ async def _weights(work: Run) -> None:
         work.progress(0, f"fetching the weights of {model}{share}")
 
     try:
-        await weights.fetch(model, config.models_folder, on_progress)
+        await weights.fetch(model, config.models_folder, on_progress, config.weights_url)
     except weights.WeightsError as error:
         raise InputError(str(error)) from error

@@ -18,7 +18,7 @@ STDERR_TAIL = 64 * 1024
 """How many bytes of a child's last words are kept."""
 
 _INHERITED = (
-    "PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "XDG_CACHE_HOME",
+    "PATH", "PYTHONPATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "XDG_CACHE_HOME",
 )  # fmt: skip
 
 _alive: dict[int, asyncio.subprocess.Process] = {}

@@ -111,7 +111,8 @@ async def test_a_demucs_job_without_weights_says_what_to_do(studio: Studio) -> N
         )
         job = await studio.ended(track, "processing")
     assert job["status"] == "failed"
-    assert "models fetch htdemucs" in job["error"]
+    assert "the weights of htdemucs cannot be fetched" in job["error"]
+    assert 'choose the model "spectral"' in job["error"]
 
 
 async def started(studio: Studio, track: str) -> int:
