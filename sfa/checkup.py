@@ -12,9 +12,9 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
+from sfa import weights
 from sfa.config import HOME, Config
 from sfa.errors import SfaError
 from sfa.migrations import pending
@@ -160,12 +160,14 @@ def _port(config: Config) -> Finding:
 
 
 def _weights(config: Config) -> Finding:
-    folder: Path = config.models_folder
-    here = [path.stem for path in folder.glob("*.th")] if folder.is_dir() else []
+    here = [name for name in weights.MODELS if weights.available(name, config.models_folder)]
     if here:
-        return Finding("weights", "ok", f"{len(here)} files in the models folder")
+        return Finding("weights", "ok", ", ".join(here))
+    if weights.reachable(1.5, config.weights_url):
+        return Finding("weights", "ok", "none yet: they are fetched on first use")
+    text = "none here, and their server cannot be reached: only spectral works"
     return Finding(
-        "weights", "warn", "none yet: fetched on first use", "bin/sfa models fetch htdemucs"
+        "weights", "warn", text, "put them into the models folder (SFA_MODELS), or go online"
     )
 
 

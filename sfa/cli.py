@@ -81,8 +81,9 @@ def main(argv: list[str] | None = None) -> int:
         format="%(asctime)s %(levelname)s %(name)s: %(message)s" if service else "%(message)s",
     )
     if not service:
-        # The pool's complaints about a database that is away; the command says it in its own words.
-        logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
+        # Complaints about a database that is away: the command waits for it, or says so in its own words.
+        for noisy in ("psycopg.pool", "sfa.notify"):
+            logging.getLogger(noisy).setLevel(logging.CRITICAL)
     command = cast("Command", importlib.import_module(f"sfa.commands.{name}"))
     parser = argparse.ArgumentParser(prog=f"bin/sfa {name}", description=command.__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter

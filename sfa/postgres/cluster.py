@@ -110,6 +110,8 @@ class Cluster:
     def prepare(self) -> Path:
         """Make what is missing and settle what a crash left; return the folder of the programs."""
         us = Account.current()
+        if self.place.parent == FAR and not FAR.exists():
+            us.make_folder(FAR, 0o755)
         self.place.parent.mkdir(parents=True, exist_ok=True)
         us.make_folder(self.place, 0o700 if us == self.account else 0o755)
         if not self.account.may_reach(self.place):

@@ -5,13 +5,14 @@ import importlib
 import io
 import json
 import socket
+import time
 from pathlib import Path
 
 import pytest
 
-from sfa import cli
+from sfa import cli, weights
 from sfa.checkup import examine
-from sfa.commands import migrate, psql, status, up
+from sfa.commands import migrate, models, psql, status, up
 from sfa.config import Config
 from sfa.errors import InputError, SfaError
 from sfa.intake import checked_format
@@ -173,3 +174,32 @@ def test_a_running_line_says_percent_rate_and_time_left() -> None:
 @pytest.mark.parametrize(("seconds", "shown"), [(0.4, "0:00"), (59.6, "1:00"), (3661, "1:01:01")])
 def test_clock(seconds: float, shown: str) -> None:
     assert clock(seconds) == shown
+
+
+def test_a_run_without_weights_falls_back_and_says_so(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    config = Config(var=tmp_path, weights_url="http://127.0.0.1:9/")
+    began = time.monotonic()
+    model, notice = models.choose(config, "")
+    assert time.monotonic() - began < 2
+    assert model == "spectral"
+    assert "cannot be reached; using spectral" in notice
+    with pytest.raises(SfaError, match="--model spectral"):
+        models.choose(config, "htdemucs")
+    assert models.choose(config, "spectral") == ("spectral", "")
+
+
+def test_a_misspelt_model(tmp_path: Path) -> None:
+    with pytest.raises(SfaError, match="did you mean 'htdemucs'"):
+        models.choose(Config(var=tmp_path), "htdemuc")
+
+
+def test_models_are_listed(dsn: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    args = argparse.Namespace(action="list", name="", json=True)
+    assert models.main(Config(var=tmp_path, database_url=dsn), args) == 0
+    listed = json.loads(capsys.readouterr().out)["models"]
+    assert {model["name"]: model["ready"] for model in listed} == {
+        **dict.fromkeys(weights.MODELS, False),
+        "spectral": True,
+    }
