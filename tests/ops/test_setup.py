@@ -151,3 +151,12 @@ def test_sfa_becomes_python_with_the_checkout_first(checkout: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert calls(checkout) == ["-P -m sfa.cli status --json"]
+
+
+def test_an_interruption_says_that_it_goes_on(checkout: Path) -> None:
+    python = checkout / ".venv" / "bin" / "python"
+    python.write_text('#!/bin/sh\ncase "$*" in *install*) kill -TERM "$PPID" ;; esac\n')
+    stopped = setup(checkout, "-q")
+    assert stopped.returncode == 130
+    assert "interrupted; run it again" in stopped.stderr
+    assert not (checkout / ".venv" / ".sfa" / "packages").exists()
