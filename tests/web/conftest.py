@@ -1,6 +1,7 @@
 """The dashboard for tests: its application in process, and a real server with a real browser."""
 
 import asyncio
+import json
 import os
 import threading
 from collections.abc import Iterator
@@ -159,3 +160,18 @@ def page(browser: "Browser", served: Served, dsn: str) -> "Iterator[Page]":
     context.close()
     expected = getattr(tab, "expected_complaints", ())
     assert [text for text in complaints if not any(part in text for part in expected)] == []
+
+
+def until(page: "Page", expression: str) -> None:
+    """Return once the JavaScript expression holds; the page's policy forbids Playwright's own way of waiting."""
+    page.evaluate(
+        f"""() => new Promise((resolve, reject) => {{
+            const end = performance.now() + 15000;
+            const look = () => {{
+                if ({expression}) resolve();
+                else if (performance.now() > end) reject(new Error("in 15 s this never held: " + {json.dumps(expression)}));
+                else setTimeout(look, 20);
+            }};
+            look();
+        }})"""
+    )

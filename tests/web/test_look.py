@@ -1,6 +1,6 @@
 """Every page as a picture in tests/out, in light, dark and on a phone; none may scroll sideways."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 
@@ -16,7 +16,9 @@ SIZES = {"wide": (1280, 900), "phone": (360, 780)}
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", SIZES)
-def test_pages_look_right(page: "Page", world: World, scheme: str, size: str) -> None:
+def test_pages_look_right(
+    page: "Page", world: World, scheme: Literal["light", "dark"], size: str
+) -> None:
     world.worker()
     for title, artist in (
         ("Harbour Lights", "Ana Torrent"),

@@ -7,7 +7,7 @@ import { line } from "d3-shape";
 import { clock } from "../clock.js";
 
 const HEIGHT = 240;
-const EDGE = { top: 12, right: 58, bottom: 26, left: 40 };
+const EDGE = { top: 12, right: 66, bottom: 26, left: 40 };
 const hertz = (value) => (value >= 1000 ? `${(value / 1000).toFixed(1)} kHz` : `${Math.round(value)} Hz`);
 
 export function spectrum(element, { duration, series }, width) {

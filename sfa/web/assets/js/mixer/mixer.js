@@ -13,6 +13,7 @@ export class Mixer extends HTMLElement {
     connectedCallback() {
         this.ending = new AbortController();
         this.duration = Number(this.dataset.duration);
+        this.memory = STEM_SECONDS_IN_MEMORY;
         this.data = { beats: [] };
         this.lanes = [...this.querySelectorAll(".lane")].map((element) => ({
             element,
@@ -21,6 +22,7 @@ export class Mixer extends HTMLElement {
             name: element.getAttribute("aria-label"),
             canvas: element.querySelector("canvas"),
             level: element.querySelector(".level > span"),
+            head: element.querySelector(".play-head"),
         }));
         this.parts = Object.fromEntries(["play", "seek", "now", "loading", "reset"].map((name) => [name, this.querySelector(`.${name}`)]));
         this.wire(this.ending.signal);
@@ -82,7 +84,7 @@ export class Mixer extends HTMLElement {
                 lane.meter = new AnalyserNode(this.context, { fftSize: 1024 });
                 lane.gain.connect(lane.meter).connect(this.context.destination);
             }
-            const long = this.duration * this.lanes.length > STEM_SECONDS_IN_MEMORY;
+            const long = this.duration * this.lanes.length > this.memory;
             this.engine = new (long ? Streams : Buffers)(this.context, this.lanes, this.duration);
             if (long) say("A long track: its stems are streamed and may be a few hundredths of a second apart.");
             this.levels();
@@ -172,8 +174,11 @@ export class Mixer extends HTMLElement {
             seek.setAttribute("aria-valuetext", `${clock(time)} of ${clock(this.duration)}`);
         }
         seek.value = time;
-        this.querySelector(".play-head").style.left = `${(time / this.duration) * 100}%`;
-        for (const lane of this.lanes) lane.level.style.scale = `${playing ? loudness(lane.meter) : 0} 1`;
+        const place = `${(time / this.duration) * 100}%`;
+        for (const lane of this.lanes) {
+            lane.head.style.left = place;
+            lane.level.style.scale = `${playing ? loudness(lane.meter) : 0} 1`;
+        }
     }
 }
 

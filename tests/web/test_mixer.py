@@ -1,0 +1,111 @@
+"""The mixer in a real browser: sound really advances, by mouse and by keyboard."""
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.web.conftest import until
+from tests.web.rows import World
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+pytestmark = pytest.mark.browser
+
+MIXER = "document.querySelector('sfa-mixer')"
+GAINS = f"{MIXER}.lanes.map((lane) => lane.gain.gain.value)"
+
+
+@pytest.fixture
+def mixer(page: "Page", world: World) -> "Page":
+    """An open track page with four stems of six seconds."""
+    track = world.done_track()
+    page.goto(f"/tracks/{track}")
+    page.wait_for_selector("#live-state[data-state=live]")
+    return page
+
+
+def near(page: "Page", expression: str, value: float) -> None:
+    """Wait until the expression comes close to the value."""
+    until(page, f"Math.abs(({expression}) - {value}) < 0.02")
+
+
+def test_it_plays_and_time_advances(mixer: "Page") -> None:
+    mixer.keyboard.press("Space")
+    until(mixer, f"{MIXER}.engine?.playing && {MIXER}.time() > 0.4")
+    assert mixer.evaluate(f"{MIXER}.context.state") == "running"
+    assert mixer.evaluate(f"{MIXER}.engine.sources.length") == 4
+    until(mixer, f"{MIXER}.lanes.some((lane) => parseFloat(lane.level.style.scale) > 0.2)")
+    assert mixer.get_by_role("button", name="Pause", exact=True).is_visible()
+    mixer.keyboard.press("Space")
+    stopped = mixer.evaluate(f"{MIXER}.time()")
+    assert 0.4 < stopped < 6
+    near(mixer, f"{MIXER}.time()", stopped)
+
+
+def test_what_is_heard_follows_solo_mute_and_volume(mixer: "Page") -> None:
+    mixer.get_by_role("button", name="Play", exact=True).click()
+    until(mixer, f"{MIXER}.engine?.playing")
+    mixer.keyboard.press("1")
+    near(mixer, f"{GAINS}[0]", 0)
+    near(mixer, f"{GAINS}[1]", 1)
+    assert mixer.get_by_role("button", name="Mute vocals").get_attribute("aria-pressed") == "true"
+    mixer.keyboard.press("Shift+Digit3")
+    for index, gain in enumerate((0, 0, 1, 0)):
+        near(mixer, f"{GAINS}[{index}]", gain)
+    mixer.get_by_role("slider", name="Volume of bass").fill("0.5")
+    near(mixer, f"{GAINS}[2]", 0.25)
+    mixer.get_by_role("button", name="All on").click()
+    for index in range(4):
+        near(mixer, f"{GAINS}[{index}]", 1)
+
+
+def test_places_are_found_by_waveform_slider_and_keys(mixer: "Page") -> None:
+    wave = mixer.locator(".wave").nth(1)
+    box = wave.bounding_box()
+    assert box is not None
+    wave.click(position={"x": box["width"] / 2, "y": 20})
+    near(mixer, f"{MIXER}.time()", 3)
+    mixer.keyboard.press("ArrowLeft")
+    near(mixer, f"{MIXER}.time()", 0)
+    mixer.keyboard.press("End")
+    near(mixer, f"{MIXER}.time()", 6)
+    slider = mixer.get_by_role("slider", name="Position")
+    slider.fill("4.5")
+    near(mixer, f"{MIXER}.time()", 4.5)
+    assert slider.get_attribute("aria-valuetext") == "0:04 of 0:06"
+    mixer.keyboard.press("Home")
+
+
+def test_lanes_are_drawn_in_their_colours(mixer: "Page") -> None:
+    mixer.expected_complaints = ("willReadFrequently",)  # type: ignore[attr-defined]
+    colours = """[...document.querySelectorAll('.wave canvas')].map((canvas) => {
+        const {width, height} = canvas;
+        return [...canvas.getContext('2d').getImageData(width >> 1, (height >> 1) - 3, 1, 1).data].slice(0, 3);
+    })"""
+    until(mixer, f"({colours}).every((c) => c.some(Boolean))")
+    assert mixer.evaluate(colours) == [
+        [230, 159, 0],
+        [86, 180, 233],
+        [0, 158, 115],
+        [204, 121, 167],
+    ]
+
+
+def test_a_live_update_does_not_stop_the_music(mixer: "Page", world: World) -> None:
+    mixer.keyboard.press("Space")
+    until(mixer, f"{MIXER}.time() > 0.2")
+    mixer.evaluate("window.mixerBefore = document.querySelector('sfa-mixer')")
+    world.connection.execute("UPDATE tracks SET title = 'Renamed'")
+    mixer.get_by_role("heading", name="Renamed").wait_for()
+    assert mixer.evaluate(f"window.mixerBefore === {MIXER} && {MIXER}.engine.playing")
+
+
+def test_a_long_track_is_streamed_and_says_so(mixer: "Page") -> None:
+    mixer.evaluate(f"{MIXER}.memory = 1")
+    mixer.keyboard.press("Space")
+    until(mixer, f"{MIXER}.engine?.playing && {MIXER}.time() > 0.3")
+    assert mixer.evaluate(
+        f"{MIXER}.engine.constructor.name && {MIXER}.lanes.every((lane) => lane.audio)"
+    )
+    assert "streamed" in mixer.locator("#say").inner_text()
