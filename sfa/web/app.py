@@ -6,8 +6,9 @@ Bodies are limited to 64 kB, uploads to ``config.upload_limit_mb``.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import cast
 
 from starlette.applications import Starlette
@@ -45,6 +46,7 @@ from sfa.web.security import Headers, KnownHost, SameOrigin
 from sfa.web.services import Services
 
 SMALL = 64 * 1024
+PATIENCE = 5
 
 
 def routes(config: Config) -> list[Route | Mount]:
@@ -96,7 +98,10 @@ def create_app(
         finally:
             forget()
             services.hub.close()
-            await listener.stop()
+            # Bounded: a listener that does not let go must not keep the server from stopping.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(PATIENCE):
+                    await listener.stop()
             if database is None:
                 await services.database.close()
 

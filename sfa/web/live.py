@@ -112,7 +112,9 @@ class Hub:
         """Once for each time the page may have changed (True) or the line wants a sign of life (False)."""
         while not self.closing.is_set():
             try:
-                await asyncio.wait_for(viewer.dirty.wait(), self.beat)
+                # Not wait_for: in Python 3.11 it can swallow the cancellation of a client that leaves.
+                async with asyncio.timeout(self.beat):
+                    await viewer.dirty.wait()
                 changed = True
             except TimeoutError:
                 changed = False

@@ -132,6 +132,17 @@ def test_a_deleted_track_sends_its_page_to_the_list(page: "Page", world: World) 
     assert page.get_by_text("No tracks yet").is_visible()
 
 
+def test_what_is_refused_is_said(page: "Page", world: World) -> None:
+    track = world.track()
+    world.job(track)
+    opened(page, f"/tracks/{track}")
+    page.get_by_role("button", name="Separate").click()
+    page.get_by_text("This separation is waiting or running already.").wait_for()
+    page.expected_complaints = ("status of 409",)  # type: ignore[attr-defined]
+    assert page.locator("[role=status]").count() == 1
+    assert not_reloaded(page)
+
+
 def test_the_theme_stays_chosen(page: "Page", world: World) -> None:
     page.emulate_media(color_scheme="light")
     page.goto("/")

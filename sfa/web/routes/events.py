@@ -60,6 +60,8 @@ async def _stream(request: Request, page: Watched) -> AsyncIterator[str]:
                     return
                 now = await at.hub.pieces(page, render)
             except DatabaseUnavailable:
+                # Everything is sent again afterwards, so that the page knows it is up to date.
+                sent = {}
                 viewer.dirty.set()
                 yield event("sfa-away")
                 continue
@@ -68,4 +70,5 @@ async def _stream(request: Request, page: Watched) -> AsyncIterator[str]:
                 return
             fresh = {name: body for name, body in now.items() if sent.get(name) != body}
             sent = now
-            yield (partials(fresh) if fresh else "") + (COMMENT if not changed else "")
+            if text := (partials(fresh) if fresh else "") + ("" if changed else COMMENT):
+                yield text
