@@ -80,6 +80,9 @@ def main(argv: list[str] | None = None) -> int:
         level=logging.INFO if service else logging.WARNING,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s" if service else "%(message)s",
     )
+    # Procrastinate tells what it imports; the pool tells of every try while a database restarts.
+    logging.getLogger("procrastinate").setLevel(logging.WARNING)
+    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
     if not service:
         # Complaints about a database that is away: the command waits for it, or says so in its own words.
         for noisy in ("psycopg.pool", "sfa.notify"):

@@ -22,7 +22,6 @@ from sfa.db import Database
 from sfa.errors import DatabaseUnavailable
 from sfa.jobs.execute import execute
 from sfa.jobs.resources import Resources
-from sfa.lifetime import die_with_parent
 from sfa.notify import Listener
 from sfa.ports.process import kill_all
 from sfa.ports.supervisor import Supervisor
@@ -41,8 +40,6 @@ ESCALATED = 70
 
 def main(config: Config, queue: str) -> int:
     """Run until SIGTERM or SIGINT; the exit code."""
-    if "SUPERVISOR_ENABLED" in os.environ:
-        die_with_parent(signal.SIGTERM)
     return asyncio.run(Worker(config, queue).run())
 
 
@@ -136,9 +133,9 @@ class Worker:
             await resources.close()
             await asyncio.to_thread(keeper.stop)
             try:
-                async with db.session() as session:
+                async with asyncio.timeout(3), db.session() as session:
                     await session.run("worker_leave", worker=worker)
-            except DatabaseUnavailable:
+            except (DatabaseUnavailable, TimeoutError):
                 log.warning("could not sign off: the database is away")
         return code
 

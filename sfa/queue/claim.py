@@ -23,12 +23,14 @@ class Consumer:
     Options:
         lease: seconds a lease lasts.
         execute: does the work of an attempt and finishes it.
+        give_back: seconds that a stopping worker takes to give its jobs back (15).
         poll: seconds after which it looks without having been woken (1).
     """
 
     def __init__(
         self, db: Database, keeper: LeaseKeeper, *, worker: int, queue: str, lease: float,
-        execute: Callable[[Attempt], Coroutine[Any, Any, None]], poll: float = POLL_SECONDS,
+        execute: Callable[[Attempt], Coroutine[Any, Any, None]], give_back: float = 15.0,
+        poll: float = POLL_SECONDS,
     ) -> None:  # fmt: skip
         self._db = db
         self._keeper = keeper
@@ -37,6 +39,7 @@ class Consumer:
         self._lease = lease
         self._execute = execute
         self._poll = poll
+        self._give_back = give_back
         self._wake = asyncio.Event()
         self._draining = False
         self.running: dict[int, tuple[Attempt, asyncio.Task[None]]] = {}
@@ -98,7 +101,11 @@ class Consumer:
         self._wake.set()
 
     async def drain(self, seconds: float) -> None:
-        """Claim no more, let what runs finish for ``seconds``, then give the rest back."""
+        """Claim no more, let what runs finish for ``seconds``, then give the rest back.
+
+        What cannot even be given back within ``give_back`` seconds (the database is away, say) is abandoned: its
+        lease ends by itself.
+        """
         self._draining = True
         tasks = {task for _, task in self.running.values()}
         if tasks:
@@ -108,4 +115,9 @@ class Consumer:
             self.stop_job(job, Stop.SHUTDOWN)
         rest = {task for _, task in self.running.values()}
         if rest:
-            await asyncio.wait(rest)
+            _, stuck = await asyncio.wait(rest, timeout=self._give_back)
+            for task in stuck:
+                task.cancel()
+            if stuck:
+                log.error("%d jobs could not be given back; their leases will end", len(stuck))
+                await asyncio.wait(stuck, timeout=self._give_back)

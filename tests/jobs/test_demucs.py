@@ -1,0 +1,98 @@
+"""The real Demucs path through a whole worker: small networks with random weights, in Demucs's own format."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from tests.children import models
+from tests.jobs.studio import Studio
+
+
+def song(path: Path) -> None:
+    rng = np.random.default_rng(3)
+    soundfile.write(path, rng.uniform(-0.3, 0.3, (5 * 44100, 2)), 44100, subtype="FLOAT")
+
+
+@pytest.fixture
+async def tiny(studio: Studio) -> str:
+    """A bag of two networks, known to the database and lying in the models folder."""
+    folder = studio.config.models_folder
+    folder.mkdir(parents=True)
+    models.bag(folder, "tiny", [models.htdemucs(1), models.htdemucs(2)])
+    await studio.db.execute(
+        "INSERT INTO models (name, engine, stems, description) VALUES ('tiny', 'demucs', '{drums,bass,other,vocals}', 'test')"
+    )
+    return "tiny"
+
+
+async def stems_of(studio: Studio, track: str) -> dict[str, dict[str, Any]]:
+    rows = await (
+        await studio.db.execute("SELECT * FROM stems WHERE track_id = %s", [track])
+    ).fetchall()
+    return {row["stem_type"]: row for row in rows}
+
+
+async def test_a_bag_separates_into_its_stems_with_progress_that_moves(
+    studio: Studio, tiny: str
+) -> None:
+    track = await studio.track("song.wav", song)
+    async with studio.worker("processing"):
+        await studio.db.execute(
+            "INSERT INTO processing_jobs (track_id, model) VALUES (%s, %s)", [track, tiny]
+        )
+        job = await studio.ended(track, "processing")
+    assert (job["status"], job["error"]) == ("completed", None)
+    stems = await stems_of(studio, track)
+    assert set(stems) == {"drums", "bass", "other", "vocals"}
+    for stem in stems.values():
+        info = soundfile.info(Path(studio.config.store_address) / stem["audio_key"])
+        assert (info.frames, info.samplerate, info.channels) == (5 * 44100, 44100, 2)
+        assert stem["duration_ms"] == 5000
+        assert len(stem["peaks"]["min"]) == len(stem["peaks"]["max"]) > 100
+    result = (await studio.one("SELECT result FROM processing_jobs"))["result"]
+    assert result["engine"] == "demucs"
+    assert result["device"] == "cpu"
+
+
+async def test_options_choose_stems_and_format_and_two_models_live_side_by_side(
+    studio: Studio, tiny: str
+) -> None:
+    track = await studio.track("song.wav", song)
+    async with studio.worker("processing"):
+        await studio.db.execute(
+            "INSERT INTO processing_jobs (track_id, model, options) VALUES"
+            """ (%s, %s, '{"stems": ["vocals"], "format": "flac"}')""",
+            [track, tiny],
+        )
+        await studio.db.execute(
+            "INSERT INTO processing_jobs (track_id, model) VALUES (%s, 'spectral')", [track]
+        )
+        await studio.until(
+            "SELECT count(*) FROM sfa_jobs WHERE kind = 'processing' AND status = 'completed'",
+            expect=lambda row: row["count"] == 2,
+        )
+    rows = await (
+        await studio.db.execute("SELECT stem_type, format, audio_key FROM stems")
+    ).fetchall()
+    assert sorted(row["format"] for row in rows) == ["flac", "wav", "wav", "wav", "wav"]
+    assert sum(row["stem_type"] == "vocals" for row in rows) == 2
+
+
+async def test_weights_that_were_tampered_with_are_not_loaded(studio: Studio, tiny: str) -> None:
+    victim = next(studio.config.models_folder.glob("tiny0-*.th"))
+    victim.write_bytes(victim.read_bytes()[:-1] + b"!")
+    track = await studio.track("song.wav", song)
+    async with studio.worker("processing"):
+        await studio.db.execute(
+            "INSERT INTO processing_jobs (track_id, model) VALUES (%s, %s)", [track, tiny]
+        )
+        job = await studio.ended(track, "processing")
+    assert job["status"] == "failed"
+    assert job["error_kind"] == "input"
+    assert str(studio.config.var) not in job["error"]
+    assert (await stems_of(studio, track)) == {}
