@@ -86,7 +86,7 @@ def main(behaviour: str) -> None:
                 os.write(
                     1,
                     b"Hello from a library\n\xff\xfe\n{}\n[1]\n"
-                     b'{"type":"progress","id":"1","percent":NaN}\n',
+                    b'{"type":"progress","id":"1","percent":NaN}\n',
                 )
                 say(type="progress", id=ident, percent=80, stage="up")
                 say(type="progress", id=ident, percent=20, stage="down")
