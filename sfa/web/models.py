@@ -1,16 +1,12 @@
-"""Say which models a track can be separated with here, and which of them at once.
-
-Decides by the files in ``config.models_folder``: Demucs keeps ``<name>.yaml`` and ``<signature>-<hash>.th`` there.
-Limit: it looks for files, it does not check their hashes; the child that loads them does.
-"""
+"""Say which models a track can be separated with here, and which of them at once."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from sfa.config import Config
 from sfa.db import Session
+from sfa.weights import available
 
 PREVIEW = "spectral"
 
@@ -21,26 +17,7 @@ class Choice:
 
     name: str
     description: str
-    stems: int
     ready: bool
-
-
-def weights_present(folder: Path, name: str) -> bool:
-    """Whether the folder has this model's weights, alone or as a bag."""
-    bag = folder / f"{name}.yaml"
-    if not bag.is_file():
-        return any(folder.glob(f"{name}*.th")) or any(folder.glob(f"{name}*.safetensors"))
-    signatures = [line.partition("'")[2].partition("'")[0] for line in _listed(bag)]
-    return all(any(folder.glob(f"{signature}*")) for signature in signatures if signature)
-
-
-def _listed(bag: Path) -> list[str]:
-    try:
-        text = bag.read_text()
-    except (OSError, UnicodeDecodeError):
-        return []
-    listed = text.partition("models:")[2].partition("]")[0].replace("[", "").replace('"', "'")
-    return listed.split(",")
 
 
 async def choices(session: Session, config: Config) -> list[Choice]:
@@ -49,8 +26,7 @@ async def choices(session: Session, config: Config) -> list[Choice]:
         Choice(
             row["name"],
             row["description"],
-            len(row["stems"]),
-            row["engine"] == "spectral" or weights_present(config.models_folder, row["name"]),
+            row["engine"] == PREVIEW or available(row["name"], config.models_folder),
         )
         for row in await session.all("model_list")
     ]

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 from pathlib import PurePosixPath
 
 import anyio
+from starlette.datastructures import UploadFile
 
 from sfa.sniff import HEAD, audio_format
 from sfa.store import Store
@@ -48,6 +49,12 @@ async def receive(store: Store, chunks: AsyncIterator[bytes], name: str, limit: 
         key = f"audio/{digest.hexdigest()}.{suffix}"
         await store.put_file(key, path)
     return key
+
+
+async def pieces(file: UploadFile) -> AsyncIterator[bytes]:
+    """A file of a form as a stream."""
+    while chunk := await file.read(1 << 20):
+        yield chunk
 
 
 def too_large(limit: int) -> str:

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
-from sfa.errors import DatabaseUnavailable
 from sfa.web.addresses import job_of, track_of
 from sfa.web.failures import Missing
-from sfa.web.gate import signed_in
-from sfa.web.live import Pieces
-from sfa.web.pages import Home, Track, Tracks, rendered
+from sfa.web.pages import Home, Track, Tracks
 from sfa.web.services import services, user
-from sfa.web.sse import COMMENT, event, partials
-
-Watched = Home | Tracks | Track
+from sfa.web.stream import Watched, stream
 
 
 async def events(request: Request) -> Response:
@@ -25,7 +18,7 @@ async def events(request: Request) -> Response:
     if hub.full(seat):
         return PlainTextResponse("Too many pages are open: close some.\n", status_code=429)
     return StreamingResponse(
-        _stream(request, page),
+        stream(request, page),
         media_type="text/event-stream",
         headers={"x-accel-buffering": "no"},
     )
@@ -42,33 +35,3 @@ def _page(request: Request) -> Watched:
             return Track(owner, track_of(request), job_of(request))
         case _:
             raise Missing
-
-
-async def _stream(request: Request, page: Watched) -> AsyncIterator[str]:
-    at = services(request)
-    sent: Pieces = {}
-
-    async def render() -> Pieces:
-        async with at.database.session() as session:
-            return rendered(at.render, page, await page.load(session))
-
-    with at.hub.viewer(page, user(request).session) as viewer:
-        async for changed in at.hub.wakes(viewer):
-            try:
-                if not changed and await signed_in(request) is None:
-                    yield event("sfa-signed-out")
-                    return
-                now = await at.hub.pieces(page, render)
-            except DatabaseUnavailable:
-                # Everything is sent again afterwards, so that the page knows it is up to date.
-                sent = {}
-                viewer.dirty.set()
-                yield event("sfa-away")
-                continue
-            except Missing:
-                yield event("sfa-gone")
-                return
-            fresh = {name: body for name, body in now.items() if sent.get(name) != body}
-            sent = now
-            if text := (partials(fresh) if fresh else "") + ("" if changed else COMMENT):
-                yield text

@@ -6,7 +6,6 @@ the form without JavaScript sends multipart.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from urllib.parse import unquote
 from uuid import UUID
 
@@ -17,7 +16,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from sfa.web.failures import Missing, Unusable
 from sfa.web.models import choices, preset
 from sfa.web.services import services, user, wants_json
-from sfa.web.uploads import receive, titled, too_large
+from sfa.web.uploads import pieces, receive, titled, too_large
 
 
 async def tracks_upload(request: Request) -> Response:
@@ -31,7 +30,7 @@ async def tracks_upload(request: Request) -> Response:
             file = form.get("file")
             if not isinstance(file, UploadFile) or not file.filename:
                 raise Unusable("Choose a file first.", 400)
-            key = await receive(at.store, _pieces(file), file.filename, limit)
+            key = await receive(at.store, pieces(file), file.filename, limit)
             return await _enqueued(request, key, file.filename, str(form.get("model") or ""))
     query = request.query_params
     name = unquote(request.headers.get("x-filename", "")) or query.get("name", "") or "upload"
@@ -60,8 +59,3 @@ def _answer(request: Request, track_id: UUID, title: str) -> Response:
         body = {"id": str(track_id), "title": title, "address": address}
         return JSONResponse(body, 201, headers={"location": address})
     return RedirectResponse(address, 303)
-
-
-async def _pieces(file: UploadFile) -> AsyncIterator[bytes]:
-    while chunk := await file.read(1 << 20):
-        yield chunk

@@ -3,7 +3,6 @@ import htmx from "htmx.org/dist/htmx.esm.js";
 import { theme } from "./theme.js";
 import { say } from "./say.js";
 
-document.documentElement.classList.add("js");
 globalThis.htmx = htmx;
 // The extension registers itself on the global, so it comes after.
 await import("htmx.org/dist/ext/hx-sse.js");
