@@ -75,12 +75,11 @@ class Listener:
                 pause = min(pause * 2, 2.0)
 
     async def _listen(self) -> None:
-        connection = await asyncio.wait_for(
-            psycopg.AsyncConnection.connect(
+        # Not wait_for: on Python 3.11 it can swallow the cancellation that stop() waits for.
+        async with asyncio.timeout(10):
+            connection = await psycopg.AsyncConnection.connect(
                 self._dsn, autocommit=True, application_name=self._name
-            ),
-            10,
-        )
+            )
         async with connection:
             for channel in self._channels:
                 await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
@@ -90,7 +89,8 @@ class Listener:
             while True:
                 async for notify in connection.notifies(timeout=self._check):
                     self._tell(notify.channel, notify.payload)
-                await asyncio.wait_for(connection.execute("SELECT 1"), self._check)
+                async with asyncio.timeout(self._check):
+                    await connection.execute("SELECT 1")
 
     def _tell(self, channel: str, payload: str) -> None:
         for callback in list(self._callbacks):
