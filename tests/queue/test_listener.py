@@ -83,6 +83,7 @@ async def test_a_subscriber_that_fails_harms_nobody_else(
     def broken(_channel: str, _payload: str) -> None:
         raise RuntimeError("broken subscriber")
 
+    caplog.set_level("ERROR", "sfa.notify")
     listener, ear = Listener(dsn, ["bell"]), Ear()
     listener.subscribe(broken)
     listener.subscribe(ear)

@@ -38,6 +38,8 @@ export function live(htmx) {
     });
     for (const name of ["htmx:sse:error", "htmx:sse:close", "htmx:sse:before:connection"])
         document.addEventListener(name, (event) => {
+            // What a stream says that was taken off the page (on pause) comes late, and from the document.
+            if (event.target.id !== "live") return;
             // Before a reconnection: the line is down, whoever cut it. Before the first one nothing is wrong yet.
             if (name === "htmx:sse:before:connection" && event.detail.connection.attempt === 0) return;
             if (event.detail?.status === 401) return out();
