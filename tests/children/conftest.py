@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from sfa.ports.children import instruments
-from sfa.ports.children.synth import Score
+from sfa.ports.children.score import Score
 from tests.children import music
 
 SCORE = Score(seconds=12, bpm=120, tonic=9, minor=True, seed=3)

@@ -13,7 +13,7 @@ from sfa.ports import protocol
 from sfa.ports.child import Call
 from sfa.ports.children import analysis, instruments
 from sfa.ports.children.audio import Track
-from sfa.ports.children.synth import RATE, Score
+from sfa.ports.children.score import RATE, Score
 
 Samples = NDArray[np.float32]
 

@@ -15,7 +15,7 @@ from sfa.features import CAMELOT, PITCHES, Analysis
 from sfa.ports.child import InputError
 from sfa.ports.children import analysis, instruments, tempo
 from sfa.ports.children.audio import Track
-from sfa.ports.children.synth import RATE, Score
+from sfa.ports.children.score import RATE, Score
 from tests.children import music
 
 NOISE = np.random.default_rng(5)

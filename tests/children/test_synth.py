@@ -13,8 +13,8 @@ import soundfile
 
 from sfa.features import CAMELOT
 from sfa.ports.child import InputError
-from sfa.ports.children import instruments, synth
-from sfa.ports.children.synth import Score
+from sfa.ports.children import instruments, score, synth
+from sfa.ports.children.score import Score
 from tests.children import music
 
 
@@ -29,7 +29,7 @@ def test_the_stems_add_up_to_the_mix(tmp_path: Path) -> None:
     assert rate == answer["sample_rate"]
     assert mix.shape == (6 * rate, 2)
     assert np.abs(mix - np.sum(stems, axis=0)).max() < 1e-6
-    assert set(answer["stems"]) == set(synth.STEMS)
+    assert set(answer["stems"]) == set(score.STEMS)
     assert np.diff(answer["beats"]) == pytest.approx(0.6)
     assert all(np.sqrt(np.mean(stem**2)) > 0.01 for stem in stems)
 

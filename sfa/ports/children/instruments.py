@@ -7,16 +7,13 @@ peaks below full scale without a limiter, which would break the sum of the stems
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import signal
 
-if TYPE_CHECKING:
-    from sfa.ports.children.synth import Score
+from sfa.ports.children.score import RATE, Score
 
-RATE = 44100
 Samples = NDArray[np.float32]
 # Degrees of the scale that carry a bar's chord: a tonic that is heard, a cadence every four bars.
 PROGRESSIONS = {False: (0, 3, 4, 0), True: (0, 5, 3, 4)}

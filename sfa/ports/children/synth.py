@@ -11,26 +11,11 @@ Limit: it is a test piece, not a composer.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from sfa.ports.child import Call, InputError, Op, serve
-
-RATE: Final = 44100
-STEMS: Final = ("vocals", "drums", "bass", "other")
-
-
-@dataclass(frozen=True)
-class Score:
-    """What to render; ``tonic`` counts semitones from C, ``detune`` is in cents."""
-
-    seconds: float = 24.0
-    bpm: float = 120.0
-    tonic: int = 9
-    minor: bool = True
-    seed: int = 1
-    detune: float = 0.0
+from sfa.ports.children.score import RATE, Score
 
 
 def load() -> Mapping[str, Op]:
