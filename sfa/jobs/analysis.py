@@ -11,11 +11,12 @@ from sfa.db import Session
 from sfa.errors import InputError
 from sfa.features import Analysis
 from sfa.jobs.runner import Run, run
+from sfa.jobs.standalone import Again
 from sfa.queue.app import app
 from sfa.queue.attempt import Record
 
 
-@app.task(name="analysis", queue="analysis", pass_context=True)
+@app.task(name="analysis", queue="analysis", pass_context=True, retry=Again())
 async def analysis(context: procrastinate.JobContext, job_id: str) -> None:
     """Run one attempt of an analysis job."""
     await run(context, ANALYSIS, perform, job_id)

@@ -23,6 +23,7 @@ from sfa.catalog import DOWNLOAD
 from sfa.db import Session
 from sfa.errors import InputError, SfaError
 from sfa.jobs.runner import Run, run
+from sfa.jobs.standalone import Again
 from sfa.queue.app import app
 from sfa.queue.attempt import Record
 from sfa.sniff import HEAD, audio_format
@@ -30,7 +31,7 @@ from sfa.sniff import HEAD, audio_format
 MAX_REDIRECTS = 5
 
 
-@app.task(name="download", queue="download", pass_context=True)
+@app.task(name="download", queue="download", pass_context=True, retry=Again())
 async def download(context: procrastinate.JobContext, job_id: str) -> None:
     """Run one attempt of a download job."""
     await run(context, DOWNLOAD, perform, job_id)

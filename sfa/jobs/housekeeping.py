@@ -10,7 +10,7 @@ import logging
 
 import procrastinate
 
-from sfa.jobs.resources import Resources
+from sfa.jobs import standalone
 from sfa.queue.app import app
 
 log = logging.getLogger(__name__)
@@ -21,7 +21,7 @@ STATEMENTS = ("queue_prune", "queue_prune_events", "queue_prune_tokens")
 @app.task(name="housekeeping", queue="default", queueing_lock="housekeeping", pass_context=True)
 async def housekeeping(context: procrastinate.JobContext) -> None:
     """Run the pruning statements until each finds nothing."""
-    resources: Resources = context.additional_context["resources"]
+    resources = await standalone.shared(context)
     async with resources.db.session() as session:
         for name in STATEMENTS:
             total = 0

@@ -17,11 +17,12 @@ from sfa.catalog import PROCESSING
 from sfa.db import Session
 from sfa.errors import InputError
 from sfa.jobs.runner import Run, run
+from sfa.jobs.standalone import Again
 from sfa.queue.app import app
 from sfa.queue.attempt import Record
 
 
-@app.task(name="processing", queue="processing", pass_context=True)
+@app.task(name="processing", queue="processing", pass_context=True, retry=Again())
 async def processing(context: procrastinate.JobContext, job_id: str) -> None:
     """Run one attempt of a processing job."""
     await run(context, PROCESSING, perform, job_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import os
@@ -41,6 +42,7 @@ class Resources:
         self.db = db
         self.store = store
         self.progress = ProgressWriter(db)
+        self.background: asyncio.Task[None] | None = None
         self._name = name
         self._slots = slots
         self._on_escalate = on_escalate

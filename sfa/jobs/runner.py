@@ -18,6 +18,7 @@ import procrastinate
 from sfa.catalog import Kind
 from sfa.db import Row
 from sfa.errors import DatabaseUnavailable, InputError, ObjectMissing, Refused, SfaError, StaleLease
+from sfa.jobs import standalone
 from sfa.jobs.resources import Resources
 from sfa.outcome import Cancelled, Completed, Failed, Lost, Outcome, Released, Retried
 from sfa.ports.port import PortFailure
@@ -69,8 +70,21 @@ Perform = Callable[[Run], Awaitable[Record]]
 
 async def run(context: procrastinate.JobContext, kind: Kind, perform: Perform, job_id: str) -> None:
     """Run one attempt of a job from its row to its verdict."""
-    attempt: Attempt = context.additional_context["attempt"]
-    resources: Resources = context.additional_context["resources"]
+    ours = "attempt" in context.additional_context
+    if ours:
+        attempt: Attempt = context.additional_context["attempt"]
+        resources: Resources = context.additional_context["resources"]
+    else:
+        attempt, resources = await standalone.take(context)
+    outcome = await _run(attempt, resources, kind, perform, job_id)
+    if not ours and outcome is not None:
+        standalone.verdict(attempt, outcome)
+
+
+async def _run(
+    attempt: Attempt, resources: Resources, kind: Kind, perform: Perform, job_id: str
+) -> Outcome | None:
+    """The pipeline; None where the lease was lost, so that there is no verdict to give."""
     running: Run | None = None
     record: Record | None = None
     try:
@@ -90,7 +104,7 @@ async def run(context: procrastinate.JobContext, kind: Kind, perform: Perform, j
                 attempt.stop_reason.value,
             )
             await _all(running.undo if running else [])
-            return
+            return None
     except Exception as error:
         outcome = classify(kind, attempt.claimed.attempts + 1, error)
         log.log(
@@ -105,16 +119,19 @@ async def run(context: procrastinate.JobContext, kind: Kind, perform: Perform, j
     except StaleLease:
         log.warning("job %s: the lease is gone, nothing was written", attempt.claimed.job_id)
         await _all(running.undo if running else [])
+        return None
     except Exception as error:
         # The results were refused: nothing of them is written, so the attempt ends as a failed one.
         log.critical(
             "job %s: its results could not be written", attempt.claimed.job_id, exc_info=error
         )
         await _all(running.undo if running else [])
-        await attempt.finish(classify(kind, attempt.claimed.attempts + 1, error))
+        outcome = classify(kind, attempt.claimed.attempts + 1, error)
+        await attempt.finish(outcome)
     else:
         done = running is not None and isinstance(outcome, Completed)
         await _all((running.after if done else running.undo) if running else [])
+    return outcome
 
 
 async def _load(resources: Resources, kind: Kind, job_id: str) -> Row:

@@ -42,13 +42,29 @@ class Claimed:
 
 
 class Attempt:
-    """One attempt at one job."""
+    """One attempt at one job.
 
-    def __init__(self, claimed: Claimed, db: Database, on_finish: Callable[[int], None]) -> None:
+    Options:
+        on_finish: called with the job's id when its end begins to be written.
+        complete: whether the queue row is ended as well; not where Procrastinate's own worker does that.
+
+    ``crashes`` is how often the job's child or worker has died, known once the attempt is finished.
+    """
+
+    def __init__(
+        self,
+        claimed: Claimed,
+        db: Database,
+        on_finish: Callable[[int], None],
+        *,
+        complete: bool = True,
+    ) -> None:
         self.claimed = claimed
+        self.crashes = 0
         self.stop_reason: Stop | None = None
         self._db = db
         self._on_finish = on_finish
+        self._complete = complete
 
     async def finish(self, outcome: Outcome, record: Record | None = None) -> None:
         """Write verdict, results and what follows in one transaction, or nothing: `StaleLease`.
@@ -65,6 +81,7 @@ class Attempt:
                     row = await session.one("attempt_finish", **self._parameters(outcome))
                     if row is None or not row["held"]:
                         raise StaleLease
+                    self.crashes = int(row["crashes"])
                     if record is not None:
                         await record(session)
                 return
@@ -103,4 +120,5 @@ class Attempt:
             "error_kind": kind,
             "certificate": json.dumps(certificate) if certificate else None,
             "retry_in": retry_in,
+            "complete": self._complete,
         }

@@ -1,0 +1,153 @@
+"""Run SFA's tasks under Procrastinate's own worker, so that nobody is locked in.
+
+That worker claims without a lease: the task takes the lease itself, has it renewed, and tells its verdict by the
+means that worker knows: a return, an exception, a retry decision, an abort. Results are still written in one
+transaction guarded by the token; the queue row is ended by that worker a moment later, so the two are not one
+transaction. A deploy costs an attempt there. Prefer ``bin/sfa worker``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import assert_never
+from weakref import WeakKeyDictionary
+
+import procrastinate
+from procrastinate.exceptions import JobAborted
+from procrastinate.jobs import Job
+
+from sfa.config import Config
+from sfa.db import Database
+from sfa.errors import SfaError, StaleLease
+from sfa.jobs.resources import Resources
+from sfa.outcome import Cancelled, Completed, Failed, Lost, Outcome, Released, Retried
+from sfa.ports.process import kill_all
+from sfa.postgres import dsn
+from sfa.queue.attempt import Attempt, Claimed, Stop
+from sfa.queue.lease import LeaseKeeper
+from sfa.store import Store
+
+NAME = "procrastinate"
+MAX_CRASHES = 5
+
+
+class TryAgain(SfaError):
+    """The attempt failed and is to be tried again."""
+
+    def __init__(self, message: str, seconds: float) -> None:
+        super().__init__(message)
+        self.seconds = seconds
+
+
+class Again(procrastinate.BaseRetryStrategy):
+    """Retry what asks for it, when it asks for it."""
+
+    def get_retry_decision(
+        self,
+        *,
+        exception: BaseException,
+        job: Job,  # noqa: ARG002 - Procrastinate's signature
+    ) -> procrastinate.RetryDecision | None:
+        """Procrastinate's question; None: no retry."""
+        if isinstance(exception, TryAgain):
+            return procrastinate.RetryDecision(
+                retry_in={"seconds": max(1, round(exception.seconds))}
+            )
+        return None
+
+
+@dataclass(slots=True)
+class _Host:
+    """What one event loop's worker shares between its jobs."""
+
+    db: Database
+    resources: Resources
+    keeper: LeaseKeeper
+    running: dict[int, tuple[Attempt, asyncio.Task[object]]]
+
+
+_hosts: WeakKeyDictionary[asyncio.AbstractEventLoop, _Host] = WeakKeyDictionary()
+
+
+async def take(context: procrastinate.JobContext) -> tuple[Attempt, Resources]:
+    """Take the lease of the context's job; `StaleLease` if somebody holds it."""
+    job = context.job
+    if job.id is None or job.worker_id is None:
+        raise SfaError(
+            "a job without a worker cannot be leased; run it by a worker of Procrastinate 3 or of SFA"
+        )
+    host = await _host(job.worker_id)
+    config = host.resources.config
+    async with host.db.session() as session:
+        row = await session.one(
+            "lease_take", job=job.id, worker=job.worker_id, name=NAME, lease=config.lease_seconds
+        )
+    if row is None or row["token"] is None:
+        raise StaleLease
+    claimed = Claimed(
+        job.id, row["token"], job.task_name, job.task_kwargs, job.attempts, job.priority, job.lock
+    )
+    attempt = Attempt(claimed, host.db, host.keeper.release, complete=False)
+    task = asyncio.current_task()
+    if task is not None:
+        host.running[job.id] = (attempt, task)
+        task.add_done_callback(lambda _: host.running.pop(claimed.job_id, None))
+    host.keeper.hold(job.id)
+    return attempt, host.resources
+
+
+async def shared(context: procrastinate.JobContext) -> Resources:
+    """What the jobs of this process share, whoever's worker runs them."""
+    if given := context.additional_context.get("resources"):
+        assert isinstance(given, Resources)
+        return given
+    return (await _host(context.job.worker_id or 0)).resources
+
+
+def verdict(attempt: Attempt, outcome: Outcome) -> None:
+    """Tell Procrastinate's worker how the attempt ended: return, or raise what it understands."""
+    match outcome:
+        case Completed():
+            return
+        case Failed(error=error):
+            raise SfaError(error)
+        case Retried(error=error, seconds=seconds):
+            raise TryAgain(error, seconds)
+        case Lost(error=error, seconds=seconds):
+            if attempt.crashes >= MAX_CRASHES:
+                raise SfaError(error)
+            raise TryAgain(error, seconds)
+        case Cancelled():
+            raise JobAborted
+        case Released():
+            raise TryAgain("the worker stopped", 0)
+        case _:
+            assert_never(outcome)
+
+
+async def _host(worker: int) -> _Host:
+    loop = asyncio.get_running_loop()
+    if loop not in _hosts:
+        config = Config.load()
+        db = Database(dsn(config), name=NAME)
+        await db.open()
+        running: dict[int, tuple[Attempt, asyncio.Task[object]]] = {}
+
+        def stop(job: int, reason: Stop) -> None:
+            if (found := running.get(job)) and found[0].stop_reason is None:
+                found[0].stop_reason = reason
+                found[1].cancel()
+
+        resources = Resources(
+            config, db, Store(config.store_address, config.var / "cache"),
+            name=NAME, slots=1, on_escalate=lambda _: None,
+        )  # fmt: skip
+        keeper = LeaseKeeper(
+            dsn(config), worker, config.lease_seconds, on_stop=stop, on_fence=kill_all
+        )
+        keeper.start()
+        _hosts[loop] = _Host(db, resources, keeper, running)
+        # Kept by the loop itself: progress is written for as long as the worker runs.
+        resources.background = loop.create_task(resources.progress.run(), name="progress")
+    return _hosts[loop]
