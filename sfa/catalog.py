@@ -45,7 +45,9 @@ class Kind:
         return min(seconds, self.cap) * random.uniform(0.8, 1.2)  # noqa: S311 - jitter, not a secret
 
 
-DOWNLOAD = Kind(name="download", port="analyzer", max_attempts=3, stall=120, base=600, per_second=1)
+DOWNLOAD = Kind(
+    name="download", port="analyzer", max_attempts=3, stall=120, base=3600, per_second=0
+)
 PROCESSING = Kind(
     name="processing", port="demucs_runner", max_attempts=2, stall=900, base=900, per_second=60
 )

@@ -62,8 +62,19 @@ def translated() -> Iterator[None]:
         raise SfaError(
             f"the database's schema is older than the program ({error.diag.message_primary}): run `bin/sfa migrate`"
         ) from error
-    except UNAVAILABLE as error:
+    except (*UNAVAILABLE, psycopg.InternalError) as error:
+        # Internal errors are the server's own troubles: a failover to read-only, a broken transaction.
         raise DatabaseUnavailable() from error
+
+
+# A peer that is silently gone is noticed within seconds, not after the kernel's quarter of an hour.
+LIVENESS: dict[str, Any] = {
+    "connect_timeout": 5,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
 
 
 class Session:
@@ -92,11 +103,16 @@ class Session:
 
 
 class SyncSession:
-    """One connection for a thread of its own: made when needed, made anew after it was lost."""
+    """One connection for a thread of its own: made when needed, made anew after it was lost.
 
-    def __init__(self, dsn: str, name: str = "sfa") -> None:
+    Options:
+        timeout: seconds a statement may take (5).
+    """
+
+    def __init__(self, dsn: str, name: str = "sfa", timeout: float = 5.0) -> None:
         self._dsn = dsn
         self._name = name
+        self._timeout = timeout
         self._connection: psycopg.Connection[Row] | None = None
 
     def all(self, name: str, /, **parameters: Any) -> list[Row]:
@@ -104,12 +120,11 @@ class SyncSession:
         with translated():
             if self._connection is None or self._connection.closed:
                 self._connection = psycopg.Connection[Row].connect(
-                    self._dsn,
-                    autocommit=True,
-                    row_factory=dict_row,
-                    connect_timeout=3,
-                    application_name=self._name,
-                )
+                    self._dsn, autocommit=True, row_factory=dict_row, application_name=self._name,
+                    **{**LIVENESS, "connect_timeout": 3},
+                )  # fmt: skip
+                limit = {"ms": str(int(self._timeout * 1000))}
+                self._connection.execute(statement("session_timeout"), limit)
             try:
                 return self._connection.execute(statement(name), parameters).fetchall()
             except UNAVAILABLE:
@@ -141,7 +156,12 @@ class Database:
             min_size=1,
             max_size=size,
             timeout=timeout,
-            kwargs={"autocommit": True, "row_factory": dict_row, "application_name": name},
+            kwargs={
+                "autocommit": True,
+                "row_factory": dict_row,
+                "application_name": name,
+                **LIVENESS,
+            },
             check=AsyncConnectionPool.check_connection,
             reconnect_timeout=0,
         )

@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterable
 import psycopg
 from psycopg import sql
 
+from sfa.db import LIVENESS
+
 log = logging.getLogger(__name__)
 
 Callback = Callable[[str, str], None]
@@ -78,7 +80,7 @@ class Listener:
         # Not wait_for: on Python 3.11 it can swallow the cancellation that stop() waits for.
         async with asyncio.timeout(10):
             connection = await psycopg.AsyncConnection.connect(
-                self._dsn, autocommit=True, application_name=self._name
+                self._dsn, autocommit=True, application_name=self._name, **LIVENESS
             )
         async with connection:
             for channel in self._channels:

@@ -51,7 +51,13 @@ class Cancelled:
 
 @dataclass(frozen=True, slots=True)
 class Released:
-    """Given back unharmed, for another worker to start: uses up nothing."""
+    """Given back unharmed, to be started again in ``seconds``: uses up nothing.
+
+    ``error`` says what stood in the way, where it was not just a worker that stopped.
+    """
+
+    error: str | None = None
+    seconds: float = 0.0
 
 
 Outcome = Completed | Failed | Retried | Lost | Cancelled | Released

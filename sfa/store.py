@@ -12,12 +12,14 @@ Options:
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import shutil
 import tempfile
-from collections.abc import AsyncIterable, AsyncIterator
-from contextlib import asynccontextmanager
+import time
+from collections.abc import AsyncIterable, AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import anyio.to_thread
@@ -32,7 +34,7 @@ CHUNK = 1 << 20
 
 def checked(key: str) -> str:
     """The key itself, if it can be one."""
-    if not _KEY.match(key) or len(key) > 500:
+    if not _KEY.fullmatch(key) or len(key) > 500:
         raise StoreError(
             f"{key!r} is not a key: letters, digits, '.', '_', '-' between single slashes"
         )
@@ -83,7 +85,7 @@ class Store:
         staged = self._stage()
         try:
             size = 0
-            with staged.open("wb") as file:
+            with staged.open("wb") as file, _held(staged):
                 async for chunk in chunks:
                     size += len(chunk)
                     await anyio.to_thread.run_sync(file.write, chunk)
@@ -105,7 +107,8 @@ class Store:
         """Make a copy of the file the object; the file stays."""
         staged = self._stage()
         try:
-            await anyio.to_thread.run_sync(shutil.copyfile, path, staged)
+            with _held(staged):
+                await anyio.to_thread.run_sync(shutil.copyfile, path, staged)
             await self.put_file(key, staged)
         finally:
             staged.unlink(missing_ok=True)
@@ -136,8 +139,8 @@ class Store:
             yield path
             return
         self._cache.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=self._cache) as folder:
-            path = Path(folder) / key.rsplit("/", 1)[-1]
+        with tempfile.TemporaryDirectory(dir=self._cache) as made, _held(Path(made)) as folder:
+            path = folder / key.rsplit("/", 1)[-1]
             with path.open("wb") as file:
                 async for chunk in self.read_range(key):
                     await anyio.to_thread.run_sync(file.write, chunk)
@@ -153,14 +156,39 @@ class Store:
         else:
             self._path(key).unlink(missing_ok=True)
 
+    def sweep(self) -> int:
+        """Remove scratch folders and staged files that nobody holds (their process was killed); how many."""
+        removed = 0
+        # What is very young may not have been locked yet by whoever makes it.
+        young = time.time() - 60
+        for left in self._scratch_base().iterdir():
+            if left.stat().st_mtime > young:
+                continue
+            handle = os.open(left, os.O_RDONLY)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if left.is_dir():
+                    shutil.rmtree(left, ignore_errors=True)
+                else:
+                    left.unlink(missing_ok=True)
+                removed += 1
+            except BlockingIOError:
+                continue
+            finally:
+                os.close(handle)
+        return removed
+
     @asynccontextmanager
     async def scratch(self) -> AsyncIterator[Path]:
         """A fresh folder on the store's own file system (so that moving into it is free), removed afterwards."""
         base = self._scratch_base()
-        with tempfile.TemporaryDirectory(
-            dir=base, prefix="job-", ignore_cleanup_errors=True
-        ) as folder:
-            yield Path(folder)
+        with (
+            tempfile.TemporaryDirectory(
+                dir=base, prefix="job-", ignore_cleanup_errors=True
+            ) as made,
+            _held(Path(made)) as folder,
+        ):
+            yield folder
 
     def _path(self, key: str) -> Path:
         assert self.root is not None
@@ -188,9 +216,23 @@ class Store:
             OSError
         ):  # another file system: copy beside the target first, so that it still appears at once
             staged = self._stage()
-            shutil.copyfile(path, staged)
-            staged.replace(target)
+            try:
+                shutil.copyfile(path, staged)
+                staged.replace(target)
+            finally:
+                staged.unlink(missing_ok=True)
             path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _held(path: Path) -> Iterator[Path]:
+    """Hold a lock on a scratch folder or file for as long as this process works in it; death lets go of it."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH)
+        yield path
+    finally:
+        os.close(handle)
 
 
 def _sync(handle: int) -> None:

@@ -70,9 +70,10 @@ class Worker:
             if registered is None:
                 return 0
             worker, slots = registered
-            return await self._serve(
-                db, worker, slots, Store(config.store_address, config.var / "cache")
-            )
+            store = Store(config.store_address, config.var / "cache")
+            if swept := await asyncio.to_thread(store.sweep):
+                log.info("removed %d leavings of killed processes", swept)
+            return await self._serve(db, worker, slots, store)
         finally:
             await db.close()
 
@@ -91,8 +92,9 @@ class Worker:
             self._dsn,
             worker,
             lease,
-            on_stop=lambda job, why: consumer.stop_job(job, why),
+            on_stop=lambda token, why: consumer.stop_attempt(token, why),
             on_fence=kill_all,
+            on_gone=lambda: supervisor.escalate("this worker's row is gone; it registers afresh"),
         )
         consumer = Consumer(
             db,
@@ -102,7 +104,7 @@ class Worker:
             lease=lease,
             execute=lambda attempt: execute(attempt, resources, self._queue, self._name),
         )
-        scheduler = Scheduler(db, lease)
+        scheduler = Scheduler(db, lease, worker)
         listener = Listener(self._dsn, ["sfa_queue", "sfa_cancel"], name=f"{self._name}-listen")
         listener.subscribe(lambda channel, payload: self._woken(consumer, keeper, channel, payload))
         supervisor.services |= {

@@ -29,6 +29,8 @@ from sfa.queue.attempt import Record
 from sfa.sniff import HEAD, audio_format
 
 MAX_REDIRECTS = 5
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_AS_IT_IS = {"Accept-Encoding": "identity"}
 
 
 @app.task(name="download", queue="download", pass_context=True, retry=Again())
@@ -39,6 +41,15 @@ async def download(context: procrastinate.JobContext, job_id: str) -> None:
 
 async def perform(work: Run) -> Record:
     """Stream the file into the store; the track gets its audio, and its separation is enqueued."""
+    limit = work.kind.hard_limit(None)
+    try:
+        async with asyncio.timeout(limit):
+            return await _perform(work)
+    except TimeoutError as error:
+        raise SfaError(f"the download took longer than {limit:g} s") from error
+
+
+async def _perform(work: Run) -> Record:
     config, store, row = work.resources.config, work.resources.store, work.row
     limit = config.upload_limit_mb * 1_000_000
     async with store.scratch() as folder, httpx.AsyncClient(timeout=30, trust_env=True) as client:
@@ -91,7 +102,9 @@ async def _stream(
                 raise SfaError(f"the server answered {response.status_code}; it may work later")
             if response.status_code != 200:
                 raise InputError(f"the server answered {response.status_code} for this address")
-            total = int(response.headers.get("content-length") or 0)
+            # The length of an encoded body says nothing about the file's.
+            encoded = "content-encoding" in response.headers
+            total = 0 if encoded else int(response.headers.get("content-length") or 0)
             async for chunk in response.aiter_bytes(1 << 18):
                 yield chunk, total
             return
@@ -102,13 +115,23 @@ async def _stream(
     raise InputError(f"the address redirects more than {MAX_REDIRECTS} times")
 
 
+def _public(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    """Whether an address is everybody's, and no wrapping of one that is not."""
+    if isinstance(ip, ipaddress.IPv6Address):
+        if ip in _NAT64 or ip.sixtofour or ip.teredo or ip.is_site_local:
+            return False
+        if ip.ipv4_mapped:
+            return _public(ip.ipv4_mapped)
+    return ip.is_global and not ip.is_multicast
+
+
 async def _request(client: httpx.AsyncClient, address: str, private: bool) -> httpx.Request:
     parts = urlsplit(address)
     host = parts.hostname
     if parts.scheme not in ("http", "https") or not host:
         raise InputError("only http and https addresses can be downloaded")
     if private:
-        return client.build_request("GET", address)
+        return client.build_request("GET", address, headers=_AS_IT_IS)
     try:
         port = parts.port or (443 if parts.scheme == "https" else 80)
         found = await asyncio.get_running_loop().run_in_executor(
@@ -117,12 +140,14 @@ async def _request(client: httpx.AsyncClient, address: str, private: bool) -> ht
     except (OSError, ValueError) as error:
         raise SfaError(f"the host {host} cannot be found") from error
     ips = [ipaddress.ip_address(entry[4][0]) for entry in found]
-    if not ips or not all(ip.is_global and not ip.is_multicast for ip in ips):
+    if not ips or not all(_public(ip) for ip in ips):
         raise InputError(
             f"{host} is a private address; downloads from there are switched off (setting download_private)"
         )
     literal = f"[{ips[0]}]" if ips[0].version == 6 else str(ips[0])
     pinned = httpx.URL(address).copy_with(host=literal.strip("[]"))
-    request = client.build_request("GET", pinned, headers={"Host": parts.netloc.rsplit("@", 1)[-1]})
+    request = client.build_request(
+        "GET", pinned, headers={**_AS_IT_IS, "Host": parts.netloc.rsplit("@", 1)[-1]}
+    )
     request.extensions["sni_hostname"] = host
     return request

@@ -8,8 +8,10 @@ strategy says whether to try again.
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 import time
+from datetime import UTC, datetime
 from typing import Any
 
 import procrastinate
@@ -56,10 +58,17 @@ async def execute(attempt: Attempt, resources: Resources, queue: str, worker: st
         additional_context={"attempt": attempt, "resources": resources},
         abort_reason=lambda: None,
     )
-    if claimed.task_name in KINDS:
-        await task.func(context, **claimed.args)
-    else:
-        await _plain(task, context, attempt)
+    try:
+        if claimed.task_name in KINDS:
+            await task.func(context, **claimed.args)
+        else:
+            await _plain(task, context, attempt)
+    except StaleLease:
+        log.warning("job %s: the lease is gone, nothing was written", claimed.job_id)
+    except Exception as error:
+        # Nothing may end without a verdict: arguments that don't fit the task, a mistake of ours.
+        log.critical("job %s broke its pipeline", claimed.job_id, exc_info=error)
+        await attempt.finish(Failed(f"{type(error).__name__}: {error}", "internal"))
 
 
 async def _plain(
@@ -67,23 +76,22 @@ async def _plain(
 ) -> None:
     outcome: Outcome
     try:
-        result = task.func(*([context] if task.pass_context else []), **attempt.claimed.args)
-        if asyncio.iscoroutine(result):
-            await result
+        arguments = [context] if task.pass_context else []
+        if inspect.iscoroutinefunction(task.func):
+            await task.func(*arguments, **attempt.claimed.args)
+        else:
+            await asyncio.to_thread(task.func, *arguments, **attempt.claimed.args)
         outcome = Completed()
     except asyncio.CancelledError:
         current = asyncio.current_task()
         if attempt.stop_reason is None or current is None:
             raise
         current.uncancel()
-        if attempt.stop_reason is Stop.LOST:
-            return
         outcome = Cancelled() if attempt.stop_reason is Stop.CANCEL else Released()
     except Exception as error:  # noqa: BLE001 - whatever a task raises is its verdict
         message = str(error) or type(error).__name__
         again = task.get_retry_exception(error, context.job)
-        outcome = Retried(message, "internal", 5) if again else Failed(message, "internal")
-    try:
-        await attempt.finish(outcome)
-    except StaleLease:
-        log.warning("job %s: the lease is gone, nothing was written", attempt.claimed.job_id)
+        at = again.retry_decision.retry_at if again else None
+        seconds = max(0.0, (at - datetime.now(UTC)).total_seconds()) if at else 0.0
+        outcome = Retried(message, "internal", seconds) if again else Failed(message, "internal")
+    await attempt.finish(outcome)

@@ -54,7 +54,8 @@ class Resources:
         if port not in self._pools:
             pool = Pool(
                 self._spec(port),
-                size=self._slots,
+                # The queue's limit, which can be raised while the worker runs, decides how many calls there are.
+                size=1000,
                 grace=self.config.grace_seconds,
                 on_event=lambda *event: self._events.append(event),
                 on_escalate=self._on_escalate,

@@ -16,7 +16,7 @@ from typing import Any
 import procrastinate
 
 from sfa.catalog import Kind
-from sfa.db import Row
+from sfa.db import Row, Session
 from sfa.errors import DatabaseUnavailable, InputError, ObjectMissing, Refused, SfaError, StaleLease
 from sfa.jobs import standalone
 from sfa.jobs.resources import Resources
@@ -41,8 +41,13 @@ class Run:
     undo: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
     """What to do if they are not: files that no row points at."""
 
+    async def lock_track(self, session: Session) -> None:
+        """Lock the track before the job's rows, in the order in which a DELETE of the track locks them."""
+        await session.run("record_lock_track", id=self.row["track_id"])
+
     def progress(self, percent: float, stage: str) -> None:
         """Say how far the work is: 0..100 and a few words."""
+        percent = min(100.0, max(0.0, percent))
         claimed = self.attempt.claimed
         self.resources.progress.put(claimed.job_id, claimed.token, percent, stage)
 
@@ -98,13 +103,8 @@ async def _run(
         task.uncancel()
         outcome = Cancelled() if attempt.stop_reason is Stop.CANCEL else Released()
         if attempt.stop_reason is Stop.LOST:
-            log.warning(
-                "job %s: %s; another attempt has it",
-                attempt.claimed.job_id,
-                attempt.stop_reason.value,
-            )
-            await _all(running.undo if running else [])
-            return None
+            # If the lease is there after all, the job goes back; if not, the token keeps this from doing harm.
+            log.warning("job %s: %s", attempt.claimed.job_id, attempt.stop_reason.value)
     except Exception as error:
         outcome = classify(kind, attempt.claimed.attempts + 1, error)
         log.log(
@@ -115,7 +115,7 @@ async def _run(
     finally:
         resources.progress.forget(attempt.claimed.job_id)
     try:
-        await attempt.finish(outcome, record)
+        await attempt.finish(outcome, record, running.lock_track if running else None)
     except StaleLease:
         log.warning("job %s: the lease is gone, nothing was written", attempt.claimed.job_id)
         await _all(running.undo if running else [])
@@ -150,6 +150,9 @@ async def _load(resources: Resources, kind: Kind, job_id: str) -> Row:
 def classify(kind: Kind, attempt: int, error: Exception) -> Outcome:
     """Judge an error: whose fault it is, and whether trying again can help."""
     match error:
+        case PortFailure(kind="start"):
+            # A child that can't even start (a broken environment, say) is not this job's doing.
+            return Released(str(error), 30.0)
         case PortFailure(kind="crash"):
             return Lost(str(error), min(2.0, kind.backoff), error.certificate)
         case PortFailure(kind="input"):

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import assert_never
+from typing import Any, assert_never
+from uuid import UUID
 from weakref import WeakKeyDictionary
 
 import procrastinate
@@ -64,7 +65,12 @@ class _Host:
     db: Database
     resources: Resources
     keeper: LeaseKeeper
-    running: dict[int, tuple[Attempt, asyncio.Task[object]]]
+    running: dict[UUID, tuple[Attempt, asyncio.Task[Any]]]
+
+    def forget(self, token: UUID) -> None:
+        """The attempt is over."""
+        self.running.pop(token, None)
+        self.keeper.release(token)
 
 
 _hosts: WeakKeyDictionary[asyncio.AbstractEventLoop, _Host] = WeakKeyDictionary()
@@ -88,12 +94,12 @@ async def take(context: procrastinate.JobContext) -> tuple[Attempt, Resources]:
     claimed = Claimed(
         job.id, row["token"], job.task_name, job.task_kwargs, job.attempts, job.priority, job.lock
     )
-    attempt = Attempt(claimed, host.db, host.keeper.release, complete=False)
+    attempt = Attempt(claimed, host.db, host.keeper.finishing, complete=False)
     task = asyncio.current_task()
     if task is not None:
-        host.running[job.id] = (attempt, task)
-        task.add_done_callback(lambda _: host.running.pop(claimed.job_id, None))
-    host.keeper.hold(job.id)
+        host.running[claimed.token] = (attempt, task)
+        task.add_done_callback(lambda _: host.forget(claimed.token))
+    host.keeper.hold(claimed.token, job.id)
     return attempt, host.resources
 
 
@@ -132,12 +138,11 @@ async def _host(worker: int) -> _Host:
         config = Config.load()
         db = Database(dsn(config), name=NAME)
         await db.open()
-        running: dict[int, tuple[Attempt, asyncio.Task[object]]] = {}
+        running: dict[UUID, tuple[Attempt, asyncio.Task[Any]]] = {}
 
-        def stop(job: int, reason: Stop) -> None:
-            if (found := running.get(job)) and found[0].stop_reason is None:
-                found[0].stop_reason = reason
-                found[1].cancel()
+        def stop(token: UUID, reason: Stop) -> None:
+            if found := running.get(token):
+                found[0].stop(reason, found[1])
 
         resources = Resources(
             config, db, Store(config.store_address, config.var / "cache"),

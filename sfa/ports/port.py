@@ -24,7 +24,7 @@ from sfa.ports.process import Process
 
 log = logging.getLogger(__name__)
 
-FailureKind = Literal["input", "resource", "internal", "cancelled", "crash", "timeout"]
+FailureKind = Literal["input", "resource", "internal", "cancelled", "crash", "timeout", "start"]
 OnProgress = Callable[[float, str], None]
 
 
@@ -52,6 +52,13 @@ class PortSpec:
 
 async def _first(*futures: asyncio.Future[Any], seconds: float | None = None) -> None:
     await asyncio.wait(list(futures), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # a real-time signal has no name of its own
+        return f"signal {number}"
 
 
 class PortFailure(Exception):
@@ -92,7 +99,7 @@ class Port:
             process = await Process.spawn(spec.command, spec.env)
         except OSError as error:
             raise PortFailure(
-                "internal", f"port {spec.name} cannot be started: {error.strerror}", {}
+                "start", f"port {spec.name} cannot be started: {error.strerror}", {}
             ) from error
         port = cls(spec, process, grace)
         try:
@@ -101,14 +108,14 @@ class Port:
         except TimeoutError:
             await port._destroy()
             message = f"port {spec.name} did not say hello within {spec.start_seconds:g} s"
-            raise PortFailure("timeout", message, port.certificate("start timeout")) from None
+            raise PortFailure("start", message, port.certificate("start timeout")) from None
         except BaseException:
             await port._destroy()
             raise
         if not port._ready.done():
             await port._destroy()
             message = f"port {spec.name} ended before it was ready: {port._exit_text()}"
-            raise PortFailure("crash", message, port.certificate("crashed at start"))
+            raise PortFailure("start", message, port.certificate("crashed at start"))
         return port
 
     async def call(
@@ -204,7 +211,7 @@ class Port:
             "pid": self.process.pid,
             "why": why,
             "exit_code": code if code is not None and code >= 0 else None,
-            "signal": signal.Signals(-code).name if code is not None and code < 0 else None,
+            "signal": _signal_name(-code) if code is not None and code < 0 else None,
             "peak_rss": self.rss or None,
             "last_percent": percent,
             "last_stage": stage or None,
@@ -215,7 +222,7 @@ class Port:
     def _exit_text(self) -> str:
         code = self.process.returncode
         if code is not None and code < 0:
-            return f"killed by {signal.Signals(-code).name}"
+            return f"killed by {_signal_name(-code)}"
         words = self.process.stderr_tail.strip().splitlines()
         return f"exit code {code}" + (f" ({words[-1][:200]})" if words else "")
 

@@ -89,6 +89,7 @@ class Process:
         # A grandchild may hold stderr open: the last words are worth a moment, not a hang.
         with suppress(TimeoutError):
             await asyncio.wait_for(asyncio.shield(self._drain), 1.0)
+        self._drain.cancel()
         # The group may outlive its leader.
         _signal_group(self.pid, signal.SIGKILL)
         _alive.pop(self.pid, None)

@@ -45,7 +45,7 @@ class Attempt:
     """One attempt at one job.
 
     Options:
-        on_finish: called with the job's id when its end begins to be written.
+        on_finish: called with the token when its end begins to be written.
         complete: whether the queue row is ended as well; not where Procrastinate's own worker does that.
 
     ``crashes`` is how often the job's child or worker has died, known once the attempt is finished.
@@ -55,7 +55,7 @@ class Attempt:
         self,
         claimed: Claimed,
         db: Database,
-        on_finish: Callable[[int], None],
+        on_finish: Callable[[UUID], None],
         *,
         complete: bool = True,
     ) -> None:
@@ -63,34 +63,59 @@ class Attempt:
         self.crashes = 0
         self.stop_reason: Stop | None = None
         self._db = db
+        self._finishing = False
         self._on_finish = on_finish
         self._complete = complete
 
-    async def finish(self, outcome: Outcome, record: Record | None = None) -> None:
+    def stop(self, reason: Stop, task: asyncio.Task[Any]) -> None:
+        """Cancel the attempt's task, once, unless its end is being written already."""
+        if self.stop_reason is None and not self._finishing:
+            self.stop_reason = reason
+            task.cancel()
+
+    async def finish(
+        self, outcome: Outcome, record: Record | None = None, lock: Record | None = None
+    ) -> None:
         """Write verdict, results and what follows in one transaction, or nothing: `StaleLease`.
 
-        A database that is away is waited for: the work is done and shall not be lost for want of a connection. If
-        it stays away past the lease, the lease keeper ends this task.
+        A database that is away is waited for: the work is done and shall not be lost for want of a connection.
+        Where the answer to the commit got lost, the attempt's row says whether it was done. ``lock`` takes the
+        row locks that must come before the job's own.
         """
         # From here on the token decides, not the lease keeper: an attempt that is being written is not "lost".
-        self._on_finish(self.claimed.job_id)
+        self._finishing = True
+        self._on_finish(self.claimed.token)
+        parameters = self._parameters(outcome)
+        unsure = False
         pause = 0.1
         while True:
             try:
                 async with self._db.transaction() as session:
-                    row = await session.one("attempt_finish", **self._parameters(outcome))
+                    if lock is not None:
+                        await lock(session)
+                    row = await session.one("attempt_finish", **parameters)
                     if row is None or not row["held"]:
+                        if unsure and await self._was_written(session, parameters["verdict"]):
+                            return
                         raise StaleLease
                     self.crashes = int(row["crashes"])
                     if record is not None:
                         await record(session)
                 return
             except DatabaseUnavailable:
+                unsure = True
                 log.warning(
                     "job %s is done; waiting for the database to write it", self.claimed.job_id
                 )
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 2.0)
+
+    async def _was_written(self, session: Session, verdict: str) -> bool:
+        row = await session.one(
+            "attempt_verdict", job=self.claimed.job_id, token=self.claimed.token
+        )
+        # A retry of a job that was cancelled meanwhile is written as its cancellation.
+        return row is not None and row["verdict"] in (verdict, "cancelled")
 
     def _parameters(self, outcome: Outcome) -> dict[str, Any]:
         error: str | None = None
@@ -108,8 +133,8 @@ class Attempt:
                 verdict, kind, certificate = "lost", "crash", dict(facts)
             case Cancelled():
                 verdict = "cancelled"
-            case Released():
-                verdict = "released"
+            case Released(error=error, seconds=retry_in):
+                verdict, kind = "released", "resource" if error else None
             case _:
                 assert_never(outcome)
         return {

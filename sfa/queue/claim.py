@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any
+from uuid import UUID
 
 from sfa.db import Database
 from sfa.errors import DatabaseUnavailable, Refused
@@ -42,17 +44,17 @@ class Consumer:
         self._give_back = give_back
         self._wake = asyncio.Event()
         self._draining = False
-        self.running: dict[int, tuple[Attempt, asyncio.Task[None]]] = {}
+        self._claiming = asyncio.Lock()
+        self.running: dict[UUID, tuple[Attempt, asyncio.Task[None]]] = {}
 
     def wake(self) -> None:
         """There may be something to do."""
         self._wake.set()
 
-    def stop_job(self, job: int, reason: Stop) -> None:
-        """Stop one attempt, if it runs and is not being stopped already."""
-        if (found := self.running.get(job)) and found[0].stop_reason is None:
-            found[0].stop_reason = reason
-            found[1].cancel()
+    def stop_attempt(self, token: UUID, reason: Stop) -> None:
+        """Stop one attempt, if it runs, is not being stopped already, and its end is not being written."""
+        if found := self.running.get(token):
+            found[0].stop(reason, found[1])
 
     async def run(self) -> None:
         """Claim and run for ever."""
@@ -64,7 +66,8 @@ class Consumer:
                 log.warning("no jobs can be claimed: the database is away")
             except Refused as refused:
                 # Two jobs of one lock, claimed by two workers in the same instant: the loser looks again.
-                log.info("claim refused: %s", refused)
+                harmless = refused.constraint == "procrastinate_jobs_lock_idx_v1"
+                log.log(logging.INFO if harmless else logging.ERROR, "claim refused: %s", refused)
             try:
                 async with asyncio.timeout(self._poll):
                     await self._wake.wait()
@@ -73,9 +76,9 @@ class Consumer:
 
     async def run_once(self) -> None:
         """Fill the free slots."""
-        if self._draining:
-            return
-        async with self._db.session() as session:
+        async with self._claiming, self._db.session() as session:
+            if self._draining:
+                return
             settings = await session.one("queue_get", queue=self._queue)
             free = (settings["concurrency"] if settings else 1) - len(self.running)
             if free <= 0 or (settings and settings["paused"]):
@@ -83,21 +86,22 @@ class Consumer:
             rows = await session.all(
                 "queue_claim", worker=self._worker, queue=self._queue, slots=free, lease=self._lease
             )
-        for row in rows:
-            self._begin(Claimed(**row))
+            for row in rows:
+                self._begin(Claimed(**row))
 
     def _begin(self, claimed: Claimed) -> None:
-        attempt = Attempt(claimed, self._db, self._keeper.release)
-        self._keeper.hold(claimed.job_id)
+        attempt = Attempt(claimed, self._db, self._keeper.finishing)
+        self._keeper.hold(claimed.token, claimed.job_id)
         task = asyncio.create_task(self._execute(attempt), name=f"job-{claimed.job_id}")
-        self.running[claimed.job_id] = (attempt, task)
-        task.add_done_callback(lambda done: self._ended(claimed.job_id, done))
+        self.running[claimed.token] = (attempt, task)
+        task.add_done_callback(lambda done: self._ended(claimed, done))
 
-    def _ended(self, job: int, task: asyncio.Task[None]) -> None:
-        self.running.pop(job, None)
-        self._keeper.release(job)
+    def _ended(self, claimed: Claimed, task: asyncio.Task[None]) -> None:
+        self.running.pop(claimed.token, None)
+        # Unfinished or not: nobody works on it here any more, so its lease may run out.
+        self._keeper.release(claimed.token)
         if not task.cancelled() and (error := task.exception()):
-            log.error("job %s ended outside of its verdicts: %s", job, error, exc_info=error)
+            log.error("job %s ended without a verdict: %s", claimed.job_id, error, exc_info=error)
         self._wake.set()
 
     async def drain(self, seconds: float) -> None:
@@ -107,12 +111,16 @@ class Consumer:
         lease ends by itself.
         """
         self._draining = True
+        # A claim that is under way is part of what runs.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._give_back), self._claiming:
+                pass
         tasks = {task for _, task in self.running.values()}
         if tasks:
             log.info("stopping: %d jobs may finish within %g s", len(tasks), seconds)
             await asyncio.wait(tasks, timeout=seconds)
-        for job in list(self.running):
-            self.stop_job(job, Stop.SHUTDOWN)
+        for token in list(self.running):
+            self.stop_attempt(token, Stop.SHUTDOWN)
         rest = {task for _, task in self.running.values()}
         if rest:
             _, stuck = await asyncio.wait(rest, timeout=self._give_back)

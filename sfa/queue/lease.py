@@ -1,9 +1,10 @@
-"""Renew the worker's leases from a thread of its own, and notice when they are gone.
+"""Renew the leases of what the worker runs, from a thread of its own, and notice when they are gone.
 
 A thread, because an event loop that is busy must not look like a dead worker. Every ``lease / 5`` seconds one
-statement renews them all and says which are still held and which jobs somebody cancelled. What is no longer held is
-stopped. If no renewal has succeeded for four fifths of a lease, the keeper fences the worker: ``on_fence`` kills the
-children before anybody else can be given their jobs.
+statement renews the leases of the attempts that are alive here, by (job, token) and no others, so that one which
+nobody works on runs out. What is no longer held is stopped, and so is what somebody cancelled. A second thread
+watches the first: if no renewal has succeeded for four fifths of a lease, whatever the first one hangs in, the worker
+is fenced: ``on_fence`` kills the children before anybody else can be given their jobs.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from uuid import UUID
 
 from sfa.db import SyncSession
 from sfa.errors import DatabaseUnavailable
@@ -26,50 +28,62 @@ class LeaseKeeper:
 
     Options:
         lease: seconds a lease lasts.
-        on_stop: called in the event loop with (job id, reason) when an attempt must end.
-        on_fence: called in the thread; must kill every child, at once.
+        on_stop: called in the event loop with (token, reason) when an attempt must end.
+        on_fence: called in a thread; must kill every child, at once.
+        on_gone: called in the event loop when the worker's own row is gone: it must register afresh.
     """
 
     def __init__(
-        self, dsn: str, worker: int, lease: float, *, on_stop: Callable[[int, Stop], None], on_fence: Callable[[], object]
+        self, dsn: str, worker: int, lease: float, *, on_stop: Callable[[UUID, Stop], None],
+        on_fence: Callable[[], object], on_gone: Callable[[], object] = lambda: None,
     ) -> None:  # fmt: skip
-        self._session = SyncSession(dsn, name="sfa-lease")
+        self._session = SyncSession(dsn, name="sfa-lease", timeout=lease / 3)
         self._worker = worker
         self._lease = lease
         self._on_stop = on_stop
         self._on_fence = on_fence
-        self._held: set[int] = set()
+        self._on_gone = on_gone
+        self._held: dict[UUID, int] = {}
+        self._finishing: set[UUID] = set()
         self._lock = threading.Lock()
         self._poke = threading.Event()
-        self._ending = False
+        self._ending = threading.Event()
         self._renewed = time.monotonic()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread: threading.Thread | None = None
+        self._threads: list[threading.Thread] = []
 
     def start(self) -> None:
         """Begin to renew."""
         self._loop = asyncio.get_running_loop()
         self._renewed = time.monotonic()
-        self._thread = threading.Thread(target=self._run, name="lease-keeper", daemon=True)
-        self._thread.start()
+        for target in (self._renew_forever, self._watch_forever):
+            thread = threading.Thread(target=target, name=f"lease{target.__name__}", daemon=True)
+            self._threads.append(thread)
+            thread.start()
 
     def stop(self) -> None:
-        """End the thread; safe before `start` and twice."""
-        self._ending = True
+        """End the threads; safe before `start` and twice."""
+        self._ending.set()
         self._poke.set()
-        if self._thread is not None:
-            self._thread.join(timeout=5)
+        for thread in self._threads:
+            thread.join(timeout=5)
         self._session.close()
 
-    def hold(self, job: int) -> None:
-        """Watch over a job that was just claimed."""
+    def hold(self, token: UUID, job: int) -> None:
+        """Renew the lease of an attempt that was just begun, and watch over it."""
         with self._lock:
-            self._held.add(job)
+            self._held[token] = job
 
-    def release(self, job: int) -> None:
-        """Watch no longer: its attempt is being finished."""
+    def finishing(self, token: UUID) -> None:
+        """Its end is being written: renew on, but the token alone decides from here."""
         with self._lock:
-            self._held.discard(job)
+            self._finishing.add(token)
+
+    def release(self, token: UUID) -> None:
+        """The attempt is over."""
+        with self._lock:
+            self._held.pop(token, None)
+            self._finishing.discard(token)
 
     def poke(self) -> None:
         """Renew now; cancellations are learned at once."""
@@ -78,49 +92,60 @@ class LeaseKeeper:
     def renew_once(self) -> None:
         """One renewal: stop what was cancelled and what is not ours any more."""
         with self._lock:
-            before = set(self._held)
+            before = dict(self._held)
         began = time.monotonic()
-        rows = self._session.all("lease_renew", worker=self._worker, lease=self._lease)
+        if not self._session.all("worker_seen", worker=self._worker):
+            log.error("this worker's row is gone: somebody thought it dead")
+            self._call(self._on_gone)
+        rows = self._session.all(
+            "lease_renew", jobs=list(before.values()), tokens=list(before), lease=self._lease
+        )
         self._renewed = began
-        still = {row["job_id"] for row in rows}
         for row in rows:
             if row["cancel"]:
-                self._tell(row["job_id"], Stop.CANCEL)
-        for job in before - still:
-            self._tell(job, Stop.LOST)
+                self._tell(row["token"], Stop.CANCEL)
+        for token in before.keys() - {row["token"] for row in rows}:
+            self._tell(token, Stop.LOST)
 
-    def _tell(self, job: int, reason: Stop) -> None:
+    def fence_if_late(self) -> bool:
+        """Stop everything if the leases are about to end; whether they are."""
+        if time.monotonic() - self._renewed <= self._lease * 0.8:
+            return False
         with self._lock:
-            if job not in self._held:
-                return
-        if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._on_stop, job, reason)
+            held = [token for token in self._held if token not in self._finishing]
+        if held:
+            log.error("no renewal for %.0f s: stopping %d attempts", self._lease * 0.8, len(held))
+            # Told first: a child that is found killed then is a lost lease, not the job's own crash.
+            for token in held:
+                self._tell(token, Stop.LOST)
+            self._on_fence()
+        return True
 
-    def _run(self) -> None:
-        while not self._ending:
+    def _tell(self, token: UUID, reason: Stop) -> None:
+        with self._lock:
+            if token not in self._held or token in self._finishing:
+                return
+        self._call(self._on_stop, token, reason)
+
+    def _call(self, function: Callable[..., object], *arguments: object) -> None:
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(function, *arguments)
+
+    def _renew_forever(self) -> None:
+        while not self._ending.is_set():
             try:
                 self.renew_once()
+                pause = self._lease / 5
             except DatabaseUnavailable:
                 log.warning("the leases could not be renewed: the database is away")
+                pause = 0.5
             except Exception:
                 log.exception("the leases could not be renewed")
-            pause = self._lease / 5
-            if time.monotonic() - self._renewed > self._lease * 0.2:
-                pause = min(0.5, pause)
-            if time.monotonic() - self._renewed > self._lease * 0.8:
-                self._fence()
+                pause = 0.5
             self._poke.wait(pause)
             self._poke.clear()
 
-    def _fence(self) -> None:
-        with self._lock:
-            held = set(self._held)
-        if held:
-            log.error(
-                "no renewal for %.0f s: stopping %d jobs before their leases end",
-                self._lease * 0.8,
-                len(held),
-            )
-            self._on_fence()
-            for job in held:
-                self._tell(job, Stop.LOST)
+    def _watch_forever(self) -> None:
+        while not self._ending.wait(self._lease / 20):
+            if self.fence_if_late():
+                self._ending.wait(self._lease / 5)

@@ -7,7 +7,7 @@ import logging
 from uuid import UUID
 
 from sfa.db import Database
-from sfa.errors import DatabaseUnavailable
+from sfa.errors import SfaError
 
 log = logging.getLogger(__name__)
 
@@ -59,5 +59,5 @@ class ProgressWriter:
                     percents=[percent for _, percent, _ in batch.values()],
                     stages=[stage for _, _, stage in batch.values()],
                 )
-        except DatabaseUnavailable:
-            log.debug("progress not written: the database is away")
+        except SfaError as error:
+            log.debug("progress not written: %s", error)

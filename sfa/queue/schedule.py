@@ -10,7 +10,7 @@ import asyncio
 import logging
 
 from sfa.db import Database
-from sfa.errors import DatabaseUnavailable
+from sfa.errors import DatabaseUnavailable, SfaError
 
 log = logging.getLogger(__name__)
 
@@ -20,10 +20,12 @@ class Scheduler:
 
     Options:
         lease: seconds a lease lasts.
+        worker: the worker it belongs to, which it does not prune.
     """
 
-    def __init__(self, db: Database, lease: float) -> None:
+    def __init__(self, db: Database, lease: float, worker: int) -> None:
         self._db = db
+        self._worker = worker
         self._lease = lease
 
     async def promote_forever(self) -> None:
@@ -31,7 +33,8 @@ class Scheduler:
         while True:
             try:
                 pause = await self.promote_once()
-            except DatabaseUnavailable:
+            except SfaError as error:
+                log.debug("nothing promoted: %s", error)
                 pause = 1.0
             await asyncio.sleep(pause)
 
@@ -40,7 +43,9 @@ class Scheduler:
         async with self._db.session() as session:
             row = await session.one("queue_promote")
         next_in = row["next_in"] if row else None
-        return 1.0 if next_in is None else min(1.0, max(0.01, next_in))
+        # Due and not promoted: somebody holds the row; no need to ask a hundred times a second.
+        floor = 0.01 if row and (row["promoted"] or (next_in or 0) > 0) else 0.25
+        return 1.0 if next_in is None else min(1.0, max(floor, next_in))
 
     async def reap_forever(self) -> None:
         """The reaping service."""
@@ -49,13 +54,15 @@ class Scheduler:
                 await self.reap_once()
             except DatabaseUnavailable:
                 log.debug("no leases reaped: the database is away")
+            except SfaError as error:
+                log.error("no leases reaped: %s", error)  # noqa: TRY400 - a refusal, not a traceback
             await asyncio.sleep(self._lease / 5)
 
     async def reap_once(self) -> int:
         """Give the jobs of ended leases back; how many."""
         async with self._db.session() as session:
             row = await session.one("lease_reap", lease=self._lease)
-            await session.run("worker_prune")
+            await session.run("worker_prune", worker=self._worker)
             await session.run("queue_cron")
         lost = int(row["lost"] or 0) if row else 0
         if lost:

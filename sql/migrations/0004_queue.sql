@@ -150,8 +150,6 @@ CREATE FUNCTION sfa_queue_before_insert() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     kind job_kinds;
     unknown text;
-    names text;
-    domain_id uuid;
 BEGIN
     IF current_setting('sfa.domain_first', true) = 'on' THEN
         RETURN NEW;
@@ -173,6 +171,20 @@ BEGIN
     IF FOUND THEN
         PERFORM sfa_refuse('procrastinate_jobs_args_known', format('unknown key "%s" in args of task "%s"', unknown, NEW.task_name), 'Allowed keys: ' || array_to_string(kind.arguments, ', ') || '.');
     END IF;
+    RETURN NEW;
+END $$;
+
+-- The domain row is written after the queue row: an INSERT … ON CONFLICT that inserts nothing leaves nothing.
+CREATE FUNCTION sfa_queue_after_insert() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    kind job_kinds;
+    names text;
+    domain_id uuid;
+BEGIN
+    SELECT * INTO kind FROM job_kinds WHERE task_name = NEW.task_name;
+    IF current_setting('sfa.domain_first', true) = 'on' OR kind IS NULL THEN
+        RETURN NULL;
+    END IF;
     SELECT coalesce(string_agg(quote_ident(key), ', '), '') INTO names FROM jsonb_object_keys(NEW.args) key;
     PERFORM set_config('sfa.enqueuing', NEW.id::text, true);
     -- Only the named columns are written, so that the table's defaults hold for the rest.
@@ -181,12 +193,14 @@ BEGIN
         kind.domain_table, CASE WHEN names = '' THEN '' ELSE ', ' || names END)
         INTO domain_id USING NEW.id, NEW.priority, NEW.scheduled_at, NEW.args;
     PERFORM set_config('sfa.enqueuing', '', true);
-    NEW.args := jsonb_build_object('job_id', domain_id);
-    RETURN NEW;
+    UPDATE procrastinate_jobs SET args = jsonb_build_object('job_id', domain_id) WHERE id = NEW.id;
+    RETURN NULL;
 END $$;
 
 CREATE TRIGGER sfa_queue_before_insert BEFORE INSERT ON procrastinate_jobs
     FOR EACH ROW EXECUTE FUNCTION sfa_queue_before_insert();
+CREATE TRIGGER sfa_queue_after_insert AFTER INSERT ON procrastinate_jobs
+    FOR EACH ROW EXECUTE FUNCTION sfa_queue_after_insert();
 
 -- ---------------------------------------------------------------- status: one source
 
@@ -203,6 +217,17 @@ CREATE FUNCTION sfa_queue_after_update() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     target text;
 BEGIN
+    -- Somebody else than the holder ended it (Procrastinate's retry, an UPDATE by hand): the lease ends too, which
+    -- fences the attempt and leaves nothing in the way of the next one.
+    WITH ended AS (
+        DELETE FROM leases l USING new_rows n JOIN old_rows o USING (id)
+        WHERE l.job_id = n.id AND o.status = 'doing' AND n.status <> 'doing'
+        RETURNING l.job_id, l.token, n.status
+    )
+    UPDATE attempts a SET ended_at = now(), error = 'ended from outside', error_kind = 'internal',
+        verdict = CASE e.status WHEN 'succeeded' THEN 'completed' WHEN 'failed' THEN 'failed'
+                                WHEN 'todo' THEN 'retried' ELSE 'cancelled' END::attempt_verdict
+    FROM ended e WHERE a.job_id = e.job_id AND a.token = e.token AND a.ended_at IS NULL;
     FOR target IN
         SELECT DISTINCT k.domain_table FROM new_rows n JOIN old_rows o USING (id) JOIN job_kinds k ON k.task_name = n.task_name
         WHERE (n.status, n.scheduled_at, n.attempts, n.priority) IS DISTINCT FROM (o.status, o.scheduled_at, o.attempts, o.priority)
@@ -226,7 +251,7 @@ BEGIN
             LEFT JOIN LATERAL (
                 SELECT verdict, error, error_kind FROM attempts a
                 WHERE n.status IN ('todo', 'failed') AND a.job_id = n.id AND a.counted ORDER BY a.id DESC LIMIT 1) a ON true,
-            LATERAL (SELECT sfa_job_status(n.status, a.verdict IN ('retried', 'lost')) AS status) s
+            LATERAL (SELECT sfa_job_status(n.status, a.verdict IN ('retried', 'lost') OR a.verdict = 'released' AND a.error IS NOT NULL) AS status) s
             WHERE d.queue_job_id = n.id
               AND (n.status, n.scheduled_at, n.attempts, n.priority) IS DISTINCT FROM (o.status, o.scheduled_at, o.attempts, o.priority)
         $q$, target);
@@ -238,6 +263,29 @@ END $$;
 CREATE TRIGGER sfa_queue_after_update AFTER UPDATE ON procrastinate_jobs
     REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
     FOR EACH STATEMENT EXECUTE FUNCTION sfa_queue_after_update();
+
+-- A queue row that is deleted before its job ended (Procrastinate's delete_job, a DELETE by hand) cancels the job.
+CREATE FUNCTION sfa_queue_after_delete() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    target text;
+BEGIN
+    FOR target IN
+        SELECT DISTINCT k.domain_table FROM old_rows o JOIN job_kinds k USING (task_name)
+        WHERE o.status IN ('todo', 'doing')
+    LOOP
+        PERFORM set_config('sfa.mirroring', 'on', true);
+        EXECUTE format($q$
+            UPDATE %I d SET status = 'cancelled', finished_at = now(), stage = NULL FROM old_rows o
+            WHERE d.queue_job_id = o.id AND d.finished_at IS NULL
+        $q$, target);
+        PERFORM set_config('sfa.mirroring', '', true);
+    END LOOP;
+    RETURN NULL;
+END $$;
+
+CREATE TRIGGER sfa_queue_after_delete AFTER DELETE ON procrastinate_jobs
+    REFERENCING OLD TABLE AS old_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION sfa_queue_after_delete();
 
 CREATE FUNCTION sfa_job_guard_status() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

@@ -59,15 +59,15 @@ CREATE FUNCTION sfa_promote_v1() RETURNS integer LANGUAGE sql AS $$
     SELECT count(*)::integer FROM promoted
 $$;
 
--- The worker lives: its leases are good for another while, late ones too, for a lease that nobody has reaped is still
--- its own. What it gets back is what it holds; anything else that it runs is somebody else's by now.
-CREATE FUNCTION sfa_renew_v1(_worker bigint, _lease interval) RETURNS TABLE (job_id bigint, token uuid, cancel boolean)
-LANGUAGE sql AS $$
-    WITH seen AS (UPDATE workers SET seen_at = now() WHERE id = _worker),
-    heartbeat AS (UPDATE procrastinate_workers SET last_heartbeat = now() WHERE id = _worker),
-    renewed AS (
-        UPDATE leases SET expires_at = now() + _lease WHERE worker_id = _worker
-        RETURNING leases.job_id, leases.token
+-- The named leases are good for another while, late ones too: a lease that nobody has reaped is still its holder's.
+-- Named by (job, token), not by worker: what a worker does not know of must run out. What comes back is what is
+-- still held; anything else that the worker runs is somebody else's by now.
+CREATE FUNCTION sfa_renew_v1(_jobs bigint[], _tokens uuid[], _lease interval)
+RETURNS TABLE (job_id bigint, token uuid, cancel boolean) LANGUAGE sql AS $$
+    WITH renewed AS (
+        UPDATE leases l SET expires_at = now() + _lease FROM unnest(_jobs, _tokens) AS held (job_id, token)
+        WHERE l.job_id = held.job_id AND l.token = held.token
+        RETURNING l.job_id, l.token
     )
     SELECT r.job_id, r.token, j.abort_requested FROM renewed r JOIN procrastinate_jobs j ON j.id = r.job_id
 $$;
@@ -75,6 +75,13 @@ $$;
 -- How often a job's worker or child died since it was last started afresh.
 CREATE FUNCTION sfa_crashes(_job bigint) RETURNS bigint LANGUAGE sql STABLE AS
 $$ SELECT count(*) FROM attempts WHERE job_id = _job AND counted AND verdict = 'lost' $$;
+
+-- A job that goes back to 'todo' while another one waits under its queueing lock goes back without the lock:
+-- the lock keeps new jobs from being queued, it must not keep an old one from being given back.
+CREATE FUNCTION sfa_queueing_lock(_job bigint, _lock text, _status procrastinate_job_status) RETURNS text LANGUAGE sql STABLE AS $$
+    SELECT CASE WHEN _status <> 'todo' OR NOT EXISTS (
+        SELECT FROM procrastinate_jobs o WHERE o.queueing_lock = _lock AND o.status = 'todo' AND o.id <> _job) THEN _lock END
+$$;
 
 -- Ends an attempt. 'lost' (its child died) uses up a crash, not an attempt. False: the lease is gone, so nothing was written and the caller's transaction must roll back.
 -- A retry of a job that somebody cancelled meanwhile is a cancellation.
@@ -105,6 +112,7 @@ BEGIN
     IF _complete_queue_row THEN
         UPDATE procrastinate_jobs SET
             status = next_status,
+            queueing_lock = sfa_queueing_lock(id, queueing_lock, next_status),
             attempts = attempts + (verdict_now IN ('completed', 'failed', 'retried'))::int,
             scheduled_at = CASE WHEN next_status = 'todo' AND _retry_in > interval '0' THEN now() + _retry_in END,
             abort_requested = false,
@@ -114,39 +122,29 @@ BEGIN
     RETURN true;
 END $$;
 
--- Attempts whose worker is gone. The job runs again at once, unless it was cancelled or has used up its crashes:
--- a job that kills its worker must not do so for ever.
-CREATE FUNCTION sfa_lose_v1(_jobs bigint[], _reason text) RETURNS integer LANGUAGE plpgsql AS $$
+-- Attempts whose worker is gone. Each job runs again at once, unless it was cancelled or has used up its crashes:
+-- a job that kills its worker must not do so for ever. One that can't be given back now harms none of the others.
+CREATE FUNCTION sfa_lose_v1(_jobs bigint[], _tokens uuid[], _reason text) RETURNS integer LANGUAGE plpgsql AS $$
 DECLARE
-    lost integer;
+    lease record;
+    lost integer := 0;
 BEGIN
-    WITH gone AS (
-        DELETE FROM leases WHERE job_id = ANY (_jobs) RETURNING job_id, token
-    ), ended AS (
-        UPDATE attempts a SET ended_at = now(), verdict = 'lost', error = _reason, error_kind = 'crash'
-        FROM gone WHERE a.job_id = gone.job_id AND a.token = gone.token
-    ), crashes AS (
-        -- This statement doesn't see its own update: the crash that is being written counts as one more.
-        SELECT g.job_id, count(a.id) + 1 AS number
-        FROM gone g LEFT JOIN attempts a ON a.job_id = g.job_id AND a.counted AND a.verdict = 'lost'
-        GROUP BY g.job_id
-    ), back AS (
-        UPDATE procrastinate_jobs j SET
-            status = CASE WHEN j.abort_requested THEN 'aborted' WHEN c.number >= coalesce(k.max_crashes, 5) THEN 'failed'
-                          ELSE 'todo' END::procrastinate_job_status,
-            scheduled_at = NULL, abort_requested = false, worker_id = NULL
-        FROM crashes c, procrastinate_jobs self LEFT JOIN job_kinds k ON k.task_name = self.task_name
-        WHERE j.id = c.job_id AND self.id = j.id AND j.status = 'doing'
-        RETURNING j.id
-    )
-    SELECT count(*) INTO lost FROM back;
+    FOR lease IN SELECT * FROM unnest(_jobs, _tokens) AS l (job_id, token) LOOP
+        BEGIN
+            IF sfa_finish_v1(lease.job_id, lease.token, 'lost', _reason, 'crash', NULL, interval '0') THEN
+                lost := lost + 1;
+            END IF;
+        EXCEPTION WHEN unique_violation THEN
+            RAISE WARNING 'job % could not be given back yet: %', lease.job_id, SQLERRM;
+        END;
+    END LOOP;
     RETURN lost;
 END $$;
 
 -- Leases that ran out. After a restart of the server nobody could renew: everybody gets one lease's time first.
 CREATE FUNCTION sfa_reap_v1(_lease interval) RETURNS integer LANGUAGE sql AS $$
-    SELECT sfa_lose_v1(array_agg(job_id), 'the worker stopped renewing its lease')
-    FROM (SELECT job_id FROM leases WHERE expires_at < now() AND pg_postmaster_start_time() < now() - _lease
+    SELECT sfa_lose_v1(array_agg(job_id), array_agg(token), 'the worker stopped renewing its lease')
+    FROM (SELECT job_id, token FROM leases WHERE expires_at < now() AND pg_postmaster_start_time() < now() - _lease
           FOR UPDATE SKIP LOCKED) expired
     HAVING count(*) > 0
 $$;
@@ -156,10 +154,17 @@ CREATE FUNCTION sfa_bury_v1(_workers bigint[]) RETURNS integer LANGUAGE plpgsql 
 DECLARE
     lost integer;
 BEGIN
-    SELECT sfa_lose_v1(array_agg(job_id), 'the worker process died') INTO lost
+    SELECT sfa_lose_v1(array_agg(job_id), array_agg(token), 'the worker process died') INTO lost
     FROM leases WHERE worker_id = ANY (_workers) HAVING count(*) > 0;
     DELETE FROM procrastinate_workers WHERE id = ANY (_workers);
     RETURN coalesce(lost, 0);
+END $$;
+
+-- A worker ends in good order: what it could not give back one by one goes back now, and uses up nothing.
+CREATE FUNCTION sfa_leave_v1(_worker bigint) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM sfa_finish_v1(job_id, token, 'released', NULL, NULL, NULL, interval '0') FROM leases WHERE worker_id = _worker;
+    DELETE FROM procrastinate_workers WHERE id = _worker;
 END $$;
 
 -- Progress of many attempts in one statement; a stale token moves nothing, and progress never falls.
@@ -172,7 +177,7 @@ BEGIN
         SELECT DISTINCT k.domain_table FROM procrastinate_jobs j JOIN job_kinds k ON k.task_name = j.task_name WHERE j.id = ANY (_jobs)
     LOOP
         EXECUTE format($q$
-            UPDATE %I d SET progress = greatest(d.progress, u.percent), stage = u.stage
+            UPDATE %I d SET progress = greatest(d.progress, least(u.percent, 100)), stage = u.stage
             FROM unnest($1, $2, $3, $4) AS u (job_id, token, percent, stage)
             JOIN leases l ON l.job_id = u.job_id AND l.token = u.token
             WHERE d.queue_job_id = u.job_id AND d.status = 'running'
@@ -218,7 +223,8 @@ BEGIN
         RETURN false;
     END IF;
     UPDATE attempts SET counted = false WHERE job_id = queue_id AND counted;
-    UPDATE procrastinate_jobs SET status = 'todo', attempts = 0, scheduled_at = NULL, abort_requested = false, worker_id = NULL
+    UPDATE procrastinate_jobs SET status = 'todo', attempts = 0, scheduled_at = NULL,
+        queueing_lock = sfa_queueing_lock(id, queueing_lock, 'todo'), abort_requested = false, worker_id = NULL
     WHERE id = queue_id;
     RETURN true;
 END $$;

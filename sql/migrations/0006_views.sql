@@ -1,4 +1,5 @@
--- Views for people: every job in one shape, the queues at a glance, and every attempt with its certificate.
+-- Views for people: every job in one shape, the queues at a glance, and every attempt with its certificate; and all
+-- functions made independent of the caller's search_path (a restored dump sets it empty).
 
 CREATE VIEW sfa_jobs AS
     SELECT 'download' AS kind, id, queue_job_id, track_id, user_id, address AS detail, status, progress, stage, error,
@@ -26,3 +27,13 @@ CREATE VIEW sfa_attempts AS
            l.expires_at AS lease_until
     FROM attempts a JOIN procrastinate_jobs j ON j.id = a.job_id
     LEFT JOIN leases l ON l.job_id = a.job_id AND l.token = a.token;
+
+DO $$
+DECLARE
+    f regprocedure;
+BEGIN
+    FOR f IN SELECT p.oid::regprocedure FROM pg_proc p
+             WHERE p.pronamespace = current_schema()::regnamespace AND p.proname LIKE 'sfa\_%' AND p.proname <> 'sfa_job_status' LOOP
+        EXECUTE format('ALTER FUNCTION %s SET search_path FROM CURRENT', f);
+    END LOOP;
+END $$;

@@ -1,2 +1,2 @@
 -- A worker process ends in good order.
-DELETE FROM procrastinate_workers WHERE id = %(worker)s
+SELECT sfa_leave_v1(%(worker)s)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gzip
 import io
 import socket
 import threading
@@ -34,6 +35,8 @@ class Site(BaseHTTPRequestHandler):
         match self.path:
             case "/song.wav":
                 body = wav()
+            case "/zipped":
+                body = gzip.compress(wav())
             case "/page":
                 body = b"<html>not audio</html>" * 50
             case "/moved":
@@ -49,6 +52,8 @@ class Site(BaseHTTPRequestHandler):
             case _:
                 status = 404
         self.send_response(status)
+        if self.path == "/zipped":
+            self.send_header("Content-Encoding", "gzip")
         if location:
             self.send_header("Location", location)
         self.send_header("Content-Length", str(len(body)))
@@ -83,17 +88,17 @@ async def test_an_address_becomes_a_track_with_audio_and_is_separated_next(
 ) -> None:
     studio.config = dataclasses.replace(studio.config, download_private=True)
     async with studio.worker("download"):
-        for path in ("/song.wav", "/moved"):
+        for path in ("/song.wav", "/moved", "/zipped"):
             job = await fetch(studio, site + path)
             assert (job["status"], job["error"]) == ("completed", None)
     tracks = await (
         await studio.db.execute("SELECT title, audio_key FROM tracks ORDER BY inserted_at")
     ).fetchall()
-    assert [track["title"] for track in tracks] == ["song.wav", "moved"]
+    assert [track["title"] for track in tracks] == ["song.wav", "moved", "zipped"]
     assert len({track["audio_key"] for track in tracks}) == 1  # the same audio is kept once
     assert (await studio.one("SELECT count(*) FROM processing_jobs WHERE model = 'spectral'"))[
         "count"
-    ] == 2
+    ] == 3
 
 
 @pytest.mark.parametrize(
@@ -140,7 +145,7 @@ async def test_private_addresses_are_refused_unless_allowed(studio: Studio, site
 @pytest.mark.parametrize(
     "address",
     ["http://localhost/x", "http://[::1]/x", "http://10.0.0.1/x", "http://169.254.169.254/latest", "http://0.0.0.0/x",
-     "http://[::ffff:127.0.0.1]/x", "http://2130706433/x"],
+     "http://[::ffff:127.0.0.1]/x", "http://[64:ff9b::a9fe:a9fe]/x", "http://[2002:7f00:1::]/x", "http://2130706433/x"],
 )  # fmt: skip
 async def test_no_spelling_of_a_private_address_gets_through(address: str) -> None:
     async with httpx.AsyncClient() as client:

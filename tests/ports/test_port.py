@@ -248,7 +248,9 @@ async def test_the_supervisor_restarts_within_its_budget_and_then_gives_up() -> 
         starts["good"] += 1
         await asyncio.Event().wait()
 
-    supervisor = Supervisor({"bad": bad, "good": good}, Intensity(max_restarts=3, seconds=60))
+    supervisor = Supervisor(
+        {"bad": bad, "good": good}, Intensity(max_restarts=3, seconds=60), pause=0
+    )
     with pytest.raises(Escalated):
         await asyncio.wait_for(supervisor.run(), 20)
     assert starts == {"bad": 4, "good": 1}

@@ -62,6 +62,11 @@ class Bench:
         )["held"]  # fmt: skip
         return held
 
+    def renew(self, job: int, token: object) -> list[dict[str, Any]]:
+        return self.db.execute(
+            "SELECT * FROM sfa_renew_v1(%s, %s, %s)", [[job], [token], LEASE]
+        ).fetchall()
+
     def job(self, job: int) -> dict[str, Any]:
         return self.one("SELECT * FROM sfa_jobs WHERE queue_job_id = %s", job)
 
@@ -137,15 +142,11 @@ def test_a_live_lease_is_never_reaped_and_renewal_says_what_is_held(bench: Bench
     job = bench.enqueue()
     token = bench.claim()[0]["token"]
     bench.db.execute("UPDATE leases SET acquired_at = now() - interval '9 hours'")
-    renewed = bench.db.execute(
-        "SELECT * FROM sfa_renew_v1(%s, %s)", [bench.worker, LEASE]
-    ).fetchall()
-    assert renewed == [{"job_id": job, "token": token, "cancel": False}]
+    assert bench.renew(job, token) == [{"job_id": job, "token": token, "cancel": False}]
     assert bench.reap() == 0
     bench.db.execute("SELECT sfa_cancel(%s::bigint)", [job])
-    assert bench.db.execute(
-        "SELECT cancel FROM sfa_renew_v1(%s, %s)", [bench.worker, LEASE]
-    ).fetchall() == [{"cancel": True}]
+    assert bench.renew(job, token)[0]["cancel"] is True
+    assert bench.renew(job, uuid.uuid4()) == []
 
 
 def test_after_a_restart_of_the_server_everybody_has_time_to_renew(bench: Bench) -> None:
@@ -257,11 +258,9 @@ def test_progress_never_falls_and_many_move_in_one_statement(bench: Bench) -> No
 
 def test_a_deleted_row_stops_the_running_attempt(bench: Bench) -> None:
     job = bench.enqueue()
-    bench.claim()
+    token = bench.claim()[0]["token"]
     bench.db.execute("DELETE FROM tracks")
-    assert bench.one("SELECT cancel FROM sfa_renew_v1(%s, %s)", bench.worker, LEASE) == {
-        "cancel": True
-    }
+    assert bench.renew(job, token)[0]["cancel"] is True
     assert (
         bench.one("SELECT abort_requested FROM procrastinate_jobs WHERE id = %s", job)[
             "abort_requested"
@@ -279,3 +278,78 @@ def test_the_state_machine_of_the_program_is_the_databases(bench: Bench) -> None
     assert set(TRANSITIONS) == set(Status)
     for status in TERMINAL:
         assert TRANSITIONS[status] <= {Status.WAITING}
+
+
+def test_a_queueing_lock_never_keeps_a_job_from_being_given_back(bench: Bench) -> None:
+    """Two jobs of one queueing lock, one waiting, one running: release, loss and retry of the second all work."""
+    for end in ("released", "lost", "reaped", "retried by hand"):
+        bench.db.execute("DELETE FROM procrastinate_jobs")
+        insert = "INSERT INTO procrastinate_jobs (queue_name, task_name, queueing_lock) VALUES ('analysis', 'tidy', 'k') RETURNING id"
+        running = bench.one(insert)["id"]
+        token = bench.claim()[0]["token"]
+        bench.one(insert)
+        match end:
+            case "reaped":
+                other = bench.enqueue(priority=9)
+                bench.claim(1)
+                bench.expire()
+                assert bench.reap() == 2, other
+            case "retried by hand":
+                bench.finish(running, token, "failed", "x")
+                assert bench.one("SELECT sfa_retry(%s::bigint) AS done", running)["done"] is True
+            case _:
+                assert bench.finish(running, token, end) is True
+        row = bench.one(
+            "SELECT status, queueing_lock FROM procrastinate_jobs WHERE id = %s", running
+        )
+        assert row == {"status": "todo", "queueing_lock": None}, end
+
+
+def test_procrastinates_retry_of_a_running_job_fences_it_and_blocks_nobody(bench: Bench) -> None:
+    job = bench.enqueue()
+    token = bench.claim()[0]["token"]
+    bench.db.execute("SELECT procrastinate_retry_job_v1(%s, now(), NULL, NULL, NULL)", [job])
+    bench.db.execute("UPDATE procrastinate_jobs SET scheduled_at = NULL")
+    assert bench.job(job)["status"] == "retrying"
+    assert bench.finish(job, token, "completed") is False
+    other = bench.enqueue()
+    assert {row["job_id"] for row in bench.claim()} == {job, other}
+
+
+def test_a_deleted_queue_row_cancels_its_job(bench: Bench) -> None:
+    waiting, running = bench.enqueue(), bench.enqueue(priority=1)
+    bench.claim(1)
+    bench.db.execute("SELECT procrastinate_cancel_job_v1(%s, false, true)", [waiting])
+    bench.db.execute("DELETE FROM procrastinate_jobs WHERE id = %s", [running])
+    rows = bench.db.execute(
+        "SELECT status, finished_at IS NOT NULL AS ended FROM sfa_jobs"
+    ).fetchall()
+    assert rows == [{"status": "cancelled", "ended": True}] * 2
+
+
+def test_a_leaving_worker_gives_everything_back(bench: Bench) -> None:
+    job = bench.enqueue()
+    bench.claim()
+    bench.db.execute("SELECT sfa_leave_v1(%s)", [bench.worker])
+    row = bench.job(job)
+    assert (row["status"], row["attempt"], row["error"]) == ("waiting", 0, None)
+    assert bench.one("SELECT count(*) FROM workers")["count"] == 0
+
+
+def test_it_works_with_an_empty_search_path(bench: Bench) -> None:
+    bench.db.execute("SET search_path = ''")
+    track = bench.one("INSERT INTO public.tracks (title) VALUES ('t') RETURNING id")["id"]
+    bench.db.execute(
+        "INSERT INTO public.processing_jobs (track_id, model) VALUES (%s, 'spectral')", [track]
+    )
+    bench.db.execute("SELECT public.sfa_cancel(id) FROM public.sfa_jobs")
+    assert bench.one("SELECT status FROM public.sfa_jobs")["status"] == "cancelled"
+
+
+def test_progress_past_the_end_is_the_end(bench: Bench) -> None:
+    job = bench.enqueue()
+    token = bench.claim()[0]["token"]
+    bench.db.execute(
+        "SELECT sfa_progress_v1(%s, %s, %s::real[], %s)", [[job], [token], [150.0], ["x"]]
+    )
+    assert bench.job(job)["progress"] == 100

@@ -62,7 +62,7 @@ def test_a_queue_row_makes_its_domain_row(db: Connection, track: str) -> None:
         track,
     )
     job = one(db, "SELECT * FROM processing_jobs WHERE queue_job_id = %s", queued["id"])
-    assert queued["args"] == {"job_id": str(job["id"])}
+    assert one(db, "SELECT args FROM procrastinate_jobs")["args"] == {"job_id": str(job["id"])}
     assert (job["model"], job["engine"], job["priority"], str(job["track_id"])) == (
         "htdemucs_ft",
         "demucs",
@@ -286,3 +286,14 @@ def test_a_scheduled_job_keeps_its_time(db: Connection, track: str) -> None:
 def test_the_catalogue_and_the_database_agree(db: Connection) -> None:
     rows = {row["task_name"]: row["max_attempts"] for row in db.execute("SELECT * FROM job_kinds")}
     assert rows == {name: kind.max_attempts for name, kind in KINDS.items()}
+
+
+def test_a_queue_row_that_conflicts_leaves_no_domain_row(db: Connection, track: str) -> None:
+    insert = (
+        "INSERT INTO procrastinate_jobs (queue_name, task_name, args, queueing_lock)"
+        " VALUES ('processing', 'processing', jsonb_build_object('track_id', %s::text, 'model', %s::text), 'one')"
+        " ON CONFLICT DO NOTHING"
+    )
+    assert db.execute(insert.encode(), [track, "spectral"]).rowcount == 1
+    assert db.execute(insert.encode(), [track, "htdemucs"]).rowcount == 0
+    assert one(db, "SELECT count(*) FROM processing_jobs")["count"] == 1

@@ -1,0 +1,2 @@
+-- No statement of this connection takes longer.
+SELECT set_config('statement_timeout', %(ms)s::text, false)

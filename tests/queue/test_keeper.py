@@ -1,0 +1,239 @@
+"""The lease keeper and the consumer against a database that goes away at the worst moments."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from sfa.db import Database, Session
+from sfa.errors import DatabaseUnavailable, StaleLease
+from sfa.outcome import Completed, Released
+from sfa.queue.attempt import Attempt, Claimed, Stop
+from sfa.queue.claim import Consumer
+from sfa.queue.lease import LeaseKeeper
+
+
+class Rig:
+    """A registered worker, its keeper (driven by hand) and what they were told to do."""
+
+    def __init__(self, db: Database, dsn: str, worker: int) -> None:
+        self.db = db
+        self.worker = worker
+        self.stopped: list[tuple[UUID, Stop]] = []
+        self.fenced = 0
+        self.gone = 0
+        self.keeper = LeaseKeeper(
+            dsn, worker, 9, on_stop=lambda token, why: self.stopped.append((token, why)),
+            on_fence=self._fence, on_gone=self._gone,
+        )  # fmt: skip
+        self.keeper._loop = asyncio.get_running_loop()
+
+    def _fence(self) -> None:
+        self.fenced += 1
+
+    def _gone(self) -> None:
+        self.gone += 1
+
+    async def told(self) -> list[tuple[UUID, Stop]]:
+        await asyncio.sleep(0)  # call_soon_threadsafe
+        return self.stopped
+
+    async def claim(self) -> Claimed:
+        async with self.db.session() as session:
+            await session.connection.execute(
+                "INSERT INTO procrastinate_jobs (queue_name, task_name) VALUES ('default', 'x')"
+            )
+            row = await session.one(
+                "queue_claim", worker=self.worker, queue="default", slots=1, lease=9
+            )
+        assert row
+        return Claimed(**row)
+
+
+@pytest.fixture
+async def rig(database: Database, dsn: str) -> AsyncIterator[Rig]:
+    async with database.session() as session:
+        row = await session.one(
+            "worker_register",
+            name="w",
+            host="h",
+            host_key="k",
+            pid=1,
+            pid_started=1,
+            queue="default",
+        )
+    assert row
+    made = Rig(database, dsn, row["id"])
+    yield made
+    made.keeper.stop()
+
+
+async def renew(rig: Rig) -> None:
+    await asyncio.to_thread(rig.keeper.renew_once)
+
+
+async def expiry(rig: Rig, token: UUID) -> Any:
+    async with rig.db.session() as session:
+        cursor = await session.connection.execute(
+            "SELECT expires_at FROM leases WHERE token = %s", [token]
+        )
+        row = await cursor.fetchone()
+    return row and row["expires_at"]
+
+
+async def test_only_what_is_alive_here_is_renewed(rig: Rig) -> None:
+    alive, orphan = await rig.claim(), await rig.claim()
+    rig.keeper.hold(alive.token, alive.job_id)
+    before = [await expiry(rig, alive.token), await expiry(rig, orphan.token)]
+    await renew(rig)
+    after = [await expiry(rig, alive.token), await expiry(rig, orphan.token)]
+    assert after[0] > before[0]
+    assert after[1] == before[1]
+
+
+async def test_what_is_lost_or_cancelled_is_stopped_but_not_what_is_being_written(rig: Rig) -> None:
+    mine, written = await rig.claim(), await rig.claim()
+    lost = uuid.uuid4()
+    for token, job in (
+        (mine.token, mine.job_id),
+        (written.token, written.job_id),
+        (lost, mine.job_id),
+    ):
+        rig.keeper.hold(token, job)
+    rig.keeper.finishing(written.token)
+    async with rig.db.session() as session:
+        await session.connection.execute("SELECT sfa_cancel(id) FROM procrastinate_jobs")
+    await renew(rig)
+    assert sorted(await rig.told(), key=str) == sorted(
+        [(mine.token, Stop.CANCEL), (lost, Stop.LOST)], key=str
+    )
+
+
+async def test_a_late_renewal_fences_before_the_lease_ends(rig: Rig) -> None:
+    claimed = await rig.claim()
+    rig.keeper.hold(claimed.token, claimed.job_id)
+    assert rig.keeper.fence_if_late() is False
+    rig.keeper._renewed = time.monotonic() - 9 * 0.85
+    assert rig.keeper.fence_if_late() is True
+    assert rig.fenced == 1
+    assert await rig.told() == [(claimed.token, Stop.LOST)]
+
+
+async def test_a_worker_that_was_buried_notices(rig: Rig) -> None:
+    async with rig.db.session() as session:
+        await session.connection.execute("DELETE FROM procrastinate_workers")
+    await renew(rig)
+    await rig.told()
+    assert rig.gone == 1
+
+
+async def test_a_commit_whose_answer_got_lost_counts_as_done(rig: Rig) -> None:
+    claimed = await rig.claim()
+    attempt = Attempt(claimed, rig.db, lambda _: None)
+
+    async def record(session: Session) -> None:
+        """The first time, commit behind the caller's back and lose the connection."""
+        if not seen:
+            seen.append(True)
+            await session.connection.execute("COMMIT")
+            raise DatabaseUnavailable
+
+    seen: list[bool] = []
+    await attempt.finish(Completed(), record)
+    assert seen == [True]
+
+
+async def test_a_stale_attempt_is_not_taken_for_done(rig: Rig) -> None:
+    claimed = await rig.claim()
+    async with rig.db.session() as session:
+        await session.connection.execute("UPDATE leases SET expires_at = now() - interval '1 s'")
+        await session.connection.execute("SELECT sfa_reap_v1(interval '0')")
+    with pytest.raises(StaleLease):
+        await Attempt(claimed, rig.db, lambda _: None).finish(Completed())
+
+
+async def test_draining_waits_for_a_claim_and_gives_back_what_runs(rig: Rig) -> None:
+    started = asyncio.Event()
+
+    async def execute(attempt: Attempt) -> None:
+        started.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            assert task is not None
+            task.uncancel()
+            await attempt.finish(Released())
+
+    consumer = Consumer(
+        rig.db, rig.keeper, worker=rig.worker, queue="default", lease=9, execute=execute
+    )
+    async with rig.db.session() as session:
+        await session.connection.execute(
+            "INSERT INTO procrastinate_jobs (queue_name, task_name) SELECT 'default', 'x' FROM generate_series(1, 2)"
+        )
+    claiming = asyncio.create_task(consumer.run_once())
+    await asyncio.sleep(0)
+    await consumer.drain(0)
+    await claiming
+    assert consumer.running == {}
+    async with rig.db.session() as session:
+        rows = await (
+            await session.connection.execute(
+                "SELECT status::text, attempts FROM procrastinate_jobs"
+            )
+        ).fetchall()
+        leases = await (await session.connection.execute("SELECT FROM leases")).fetchall()
+    assert rows == [{"status": "todo", "attempts": 0}] * 2
+    assert leases == []
+
+
+async def test_a_worker_may_run_a_job_again_that_it_still_runs_and_keeps_them_apart(
+    rig: Rig,
+) -> None:
+    began: list[Attempt] = []
+    ends: dict[UUID, asyncio.Event] = {}
+
+    async def execute(attempt: Attempt) -> None:
+        began.append(attempt)
+        ends[attempt.claimed.token] = asyncio.Event()
+        await ends[attempt.claimed.token].wait()
+
+    consumer = Consumer(
+        rig.db, rig.keeper, worker=rig.worker, queue="default", lease=9, execute=execute
+    )
+    async with rig.db.session() as session:
+        await session.connection.execute(
+            "INSERT INTO procrastinate_jobs (queue_name, task_name) VALUES ('default', 'x')"
+        )
+        await consumer.run_once()
+        await asyncio.sleep(0)
+        await session.connection.execute("UPDATE leases SET expires_at = now() - interval '1 s'")
+        await session.connection.execute("SELECT sfa_reap_v1(interval '0')")
+        await consumer.run_once()
+        await asyncio.sleep(0)
+    first, second = (attempt.claimed.token for attempt in began)
+    assert first != second
+    assert set(consumer.running) == {first, second}
+    task = consumer.running[first][1]
+    ends[first].set()
+    await task
+    await asyncio.sleep(0)
+    assert set(consumer.running) == {second}
+    ends[second].set()
+    await consumer.running[second][1]
+
+
+async def test_a_silent_server_does_not_hang_the_keeper(rig: Rig, dsn: str) -> None:
+    """A statement that never answers ends by its own limit, so that the keeper gets to know it."""
+    async with await psycopg.AsyncConnection.connect(dsn) as blocker:
+        await blocker.execute("LOCK TABLE workers, procrastinate_workers IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(DatabaseUnavailable):
+            await asyncio.wait_for(renew(rig), 20)
