@@ -144,10 +144,18 @@ class Database:
         dsn: libpq address.
         size: most connections at a time (4).
         timeout: seconds to wait for one before `DatabaseUnavailable` (10).
+        check: whether a connection is tried before it is lent (true): a round trip each time, which whoever
+            tries again by himself can save.
     """
 
     def __init__(
-        self, dsn: str, *, size: int = 4, timeout: float = 10.0, name: str = "sfa"
+        self,
+        dsn: str,
+        *,
+        size: int = 4,
+        timeout: float = 10.0,
+        name: str = "sfa",
+        check: bool = True,
     ) -> None:
         self.dsn = dsn
         self._pool = AsyncConnectionPool[Connection](
@@ -162,7 +170,7 @@ class Database:
                 "application_name": name,
                 **LIVENESS,
             },
-            check=AsyncConnectionPool.check_connection,
+            check=AsyncConnectionPool.check_connection if check else None,
             reconnect_timeout=0,
         )
 

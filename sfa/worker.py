@@ -63,7 +63,7 @@ class Worker:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)
         config = self._config
-        db = Database(self._dsn, name=self._name, size=4)
+        db = Database(self._dsn, name=self._name, size=4, check=False)
         await db.open()
         try:
             registered = await self._register(db)

@@ -159,9 +159,11 @@ def _print(outcome: Outcome, link: str) -> None:
     length = clock(track["duration_ms"] / 1000) if track.get("duration_ms") else "unknown length"
     print(f"\n{track['title']}  {length}")
     if track.get("analysis_id"):
-        tempo = f"{track['tempo']:.1f} BPM" if track["tempo"] is not None else "no tempo found"
-        key = f"{track['key']} ({track['camelot']})" if track["key"] else "no key found"
-        print(f"  tempo {tempo} · key {key}")
+        tempo = (
+            f"tempo {track['tempo']:.1f} BPM" if track["tempo"] is not None else "no tempo found"
+        )
+        key = f"key {track['key']} ({track['camelot']})" if track["key"] else "no key found"
+        print(f"  {tempo} · {key}")
     for stem in outcome.stems:
         level = f"{stem['rms_db']:6.1f} dB" if stem["rms_db"] is not None else "    silent"
         print(f"  {stem['stem_type']:<8} {clock(stem['duration_ms'] / 1000):>7} {level}")

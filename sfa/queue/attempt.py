@@ -90,7 +90,9 @@ class Attempt:
         pause = 0.1
         while True:
             try:
-                async with self._db.transaction() as session:
+                # One statement is a transaction of its own; only results need a wider one.
+                alone = record is None and lock is None
+                async with self._db.session() if alone else self._db.transaction() as session:
                     if lock is not None:
                         await lock(session)
                     row = await session.one("attempt_finish", **parameters)
