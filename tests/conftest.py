@@ -14,6 +14,7 @@ import pytest
 from sfa.config import Config
 from sfa.db import Database
 from sfa.migrations import migrate
+from sfa.postgres.cluster import ROLE
 from sfa.postgres.throwaway import Throwaway
 
 _numbers = count(1)
@@ -52,8 +53,9 @@ def dsn(postgres: Throwaway, template: str) -> Iterator[str]:
 
 def _database(postgres: Throwaway, template: str) -> Iterator[str]:
     name = f"test_{next(_numbers)}"
-    with psycopg.connect(postgres.dsn, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
+    # As the superuser: nobody else may end the autovacuum worker that is in the database when it is dropped.
+    with psycopg.connect(postgres.superuser_dsn, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} OWNER {ROLE}".encode())
         try:
             yield f"{postgres.dsn} dbname={name}"
         finally:

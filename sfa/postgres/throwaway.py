@@ -20,7 +20,10 @@ from sfa.postgres.programs import PostgresError
 
 
 class Throwaway:
-    """A cluster with `start` and `stop`; `dsn` is its address. `stop` may be called twice."""
+    """A cluster with `start` and `stop`, which may be called twice.
+
+    `dsn` is its address, `superuser_dsn` its administrator's.
+    """
 
     def __init__(self, place: Path | None = None) -> None:
         self._made = None if place else Path(tempfile.mkdtemp(prefix="sfa-pg-", dir=SHORT))
@@ -28,6 +31,7 @@ class Throwaway:
             self._made.chmod(0o711)
         self.cluster = Cluster(place or Path(self._made or SHORT) / "pg", durable=False)
         self.dsn = self.cluster.dsn
+        self.superuser_dsn = f"host={self.cluster.sockets} user=postgres dbname=postgres"
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self, timeout: float = 60.0) -> "Throwaway":
