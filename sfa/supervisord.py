@@ -1,10 +1,12 @@
 """Talk to the host's supervisord, and start it.
 
-Decides whether it runs by asking on its unix socket (7 ms), not by a pid file, which outlives a kill.
+Decides whether it runs by asking on its unix socket (7 ms), not by a pid file, which outlives a kill; and
+whether it runs the checkout's present code by the names, sizes and times of the files it was started with.
 Limit: one supervisord for one checkout; its socket lies in var/run of the checkout, whose path can
 therefore not be longer than a unix socket's address allows.
 """
 
+import hashlib
 import http.client
 import os
 import subprocess
@@ -25,6 +27,15 @@ WEB = "web"
 # supervisord binds the name with its pid appended, then renames: leave room below 107 bytes.
 SOCKET_PATH_LIMIT = 98
 _ALREADY_STARTED, _NOT_RUNNING = 60, 70
+# What the programs are made of; the tests and the built front end's sources are not.
+_CODE = (
+    "sfa/**/*.py",
+    "sfa/**/*.html",
+    "sfa/web/static/dist/**/*",
+    "sql/**/*.sql",
+    "supervisord.conf",
+    "constraints.txt",
+)
 
 
 class SupervisorError(SfaError):
@@ -52,6 +63,7 @@ class Supervisord:
         self.home = home
         self.socket = home / "var" / "run" / "supervisor.sock"
         self.logs = home / "var" / "log"
+        self._started_with = home / "var" / "run" / "code"
 
     def _ask(self, method: str, *arguments: Any) -> Any:
         transport = SupervisorTransport(None, None, f"unix://{self.socket}")
@@ -72,6 +84,18 @@ class Supervisord:
         except SupervisorError:
             return False
 
+    def outdated(self) -> bool:
+        """Whether the code has changed since the programs were started."""
+        try:
+            return self._started_with.read_text() != self._code()
+        except OSError:
+            return True
+
+    def _code(self) -> str:
+        files = sorted(path for pattern in _CODE for path in self.home.glob(pattern))
+        said = [f"{path}:{(facts := path.stat()).st_size}:{facts.st_mtime_ns}" for path in files]
+        return hashlib.sha256("\n".join(said).encode()).hexdigest()
+
     def start(self, timeout: float = 15.0) -> None:
         """Start the daemon, which starts its programs; return once it answers."""
         if len(os.fsencode(self.socket)) > SOCKET_PATH_LIMIT:
@@ -81,6 +105,7 @@ class Supervisord:
             )
         self.socket.parent.mkdir(parents=True, exist_ok=True)
         self.logs.mkdir(parents=True, exist_ok=True)
+        self._started_with.write_text(self._code())
         done = subprocess.run(
             [
                 sys.executable,

@@ -1,12 +1,16 @@
 """Start everything that is not running: database, schema, web, workers. Safe to repeat.
 
-Programs that run already are left alone: after an update of the code, `bin/sfa down` comes first.
+Programs that run already are left alone, unless the code has changed since they were started: then everything is
+stopped (running jobs go back to their queues and use up no attempt) and started afresh.
 """
 
 import argparse
+import asyncio
 import time
 
+from sfa.accounts import local_owner, new_sign_in
 from sfa.config import Config
+from sfa.db import Database
 from sfa.errors import DatabaseUnavailable, SfaError
 from sfa.migrations import migrate
 from sfa.postgres import dsn
@@ -28,12 +32,27 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def main(config: Config, args: argparse.Namespace) -> int:
     up(config)
     print(f"Running: {config.address}  (bin/sfa status · bin/sfa down)")
+    print(f"Sign in (this link works once, for 15 minutes):\n  {asyncio.run(_sign_in(config))}")
     return 0
+
+
+async def _sign_in(config: Config) -> str:
+    database = Database(dsn(config), size=1, name="sfa-up")
+    await database.open()
+    try:
+        async with database.session() as session:
+            token = await new_sign_in(session, await local_owner(session))
+    finally:
+        await database.close()
+    return f"{config.address}/sign-in/{token}"
 
 
 def up(config: Config) -> None:
     """Bring everything up and return once the web answers; says nothing if it does already."""
     supervisord = Supervisord()
+    if supervisord.running() and supervisord.outdated():
+        with step("update"):
+            supervisord.shutdown()
     if not supervisord.running():
         check_port(config)
         with step("start"):

@@ -105,6 +105,10 @@ def test_the_daemon_starts_stops_and_takes_its_programs_along(tmp_path: Path) ->
     supervisord.start()
     try:
         assert supervisord.running()
+        assert not supervisord.outdated()
+        (home / "sfa").mkdir()
+        (home / "sfa" / "worker.py").write_text("# an update")
+        assert supervisord.outdated()
         supervisord.start_program("web")
         supervisord.start_program("web")
         pids = [program.pid for program in supervisord.programs()]
