@@ -112,6 +112,7 @@ class Worker:
             "promoter": scheduler.promote_forever,
             "reaper": scheduler.reap_forever,
             "progress": resources.progress.run,
+            "checkpoints": resources.checkpoints.run,
             "events": lambda: _write_events(resources),
         }
         import_all(app.import_paths)

@@ -15,6 +15,7 @@ from sfa.db import Database
 from sfa.errors import DatabaseUnavailable
 from sfa.ports.pool import Pool
 from sfa.ports.port import PortSpec
+from sfa.queue.checkpoint import Checkpoints
 from sfa.queue.progress import ProgressWriter
 from sfa.store import Store
 
@@ -42,6 +43,7 @@ class Resources:
         self.db = db
         self.store = store
         self.progress = ProgressWriter(db)
+        self.checkpoints = Checkpoints(db)
         self.background: asyncio.Task[None] | None = None
         self._name = name
         self._slots = slots

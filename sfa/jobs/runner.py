@@ -52,8 +52,15 @@ class Run:
         self.resources.progress.put(claimed.job_id, claimed.token, percent, stage)
 
     async def call(self, port: str, op: str, **args: Any) -> Mapping[str, Any]:
-        """Have a port's child do ``op``; its result. Raises `PortFailure`."""
+        """Have a port's child do ``op``; its result. Raises `PortFailure`.
+
+        What an earlier attempt's child sent as its last checkpoint comes back to it as ``resume``.
+        """
         pool = await self.resources.pool(port)
+        job, token = self.attempt.claimed.job_id, self.attempt.claimed.token
+        checkpoints = self.resources.checkpoints
+        if resume := await checkpoints.resume(job, token, port, op):
+            args["resume"] = resume
         async with pool.lend() as child:
             result = await child.call(
                 op,
@@ -61,6 +68,7 @@ class Run:
                 stall=self.kind.stall,
                 hard=self.kind.hard_limit(self.row.get("duration_ms")),
                 on_progress=self.progress,
+                on_checkpoint=lambda data: checkpoints.put(job, token, port, op, data),
             )
             self.certificate |= {
                 "port": port,
@@ -114,6 +122,12 @@ async def _run(
         )  # fmt: skip
     finally:
         resources.progress.forget(attempt.claimed.job_id)
+    attempt.ending()
+    if isinstance(outcome, Completed):
+        resources.checkpoints.forget(attempt.claimed.job_id)
+    else:
+        # While the lease is still held: afterwards nobody may write one.
+        await resources.checkpoints.settle(attempt.claimed.job_id)
     try:
         await attempt.finish(outcome, record, running.lock_track if running else None)
     except StaleLease:

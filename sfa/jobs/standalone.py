@@ -154,5 +154,9 @@ async def _host(worker: int) -> _Host:
         keeper.start()
         _hosts[loop] = _Host(db, resources, keeper, running)
         # Kept by the loop itself: progress is written for as long as the worker runs.
-        resources.background = loop.create_task(resources.progress.run(), name="progress")
+        resources.background = loop.create_task(_write(resources), name="progress")
     return _hosts[loop]
+
+
+async def _write(resources: Resources) -> None:
+    await asyncio.gather(resources.progress.run(), resources.checkpoints.run())

@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 
 FailureKind = Literal["input", "resource", "internal", "cancelled", "crash", "timeout", "start"]
 OnProgress = Callable[[float, str], None]
+OnCheckpoint = Callable[[Mapping[str, Any]], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +87,7 @@ class Port:
         self._current: str | None = None
         self._ended: asyncio.Future[Any] | None = None
         self._on_progress: OnProgress | None = None
+        self._on_checkpoint: OnCheckpoint | None = None
         self._last_progress: tuple[float, str] = (0.0, "")
         self._heard = time.monotonic()
         self._ready: asyncio.Future[protocol.Hello] = asyncio.get_running_loop().create_future()
@@ -126,11 +128,13 @@ class Port:
         stall: float,
         hard: float,
         on_progress: OnProgress | None = None,
+        on_checkpoint: OnCheckpoint | None = None,
     ) -> Mapping[str, Any]:
         """Send a request; its result's fields. Anything else raises `PortFailure`."""
         self._current = ident = str(next(self._ids))
         self._ended = asyncio.get_running_loop().create_future()
         self._on_progress = on_progress
+        self._on_checkpoint = on_checkpoint
         self._last_progress = (0.0, "")
         self.calls += 1
         started = self._heard = time.monotonic()
@@ -141,7 +145,7 @@ class Port:
             await self._cancel(ident)
             raise
         finally:
-            self._current = self._ended = self._on_progress = None
+            self._current = self._ended = self._on_progress = self._on_checkpoint = None
             self.idle_since = time.monotonic()
 
     async def _outcome(self, started: float, stall: float, hard: float) -> Mapping[str, Any]:
@@ -258,6 +262,10 @@ class Port:
                 self._last_progress = (max(percent, self._last_progress[0]), stage)
                 if self._on_progress is not None:
                     self._on_progress(*self._last_progress)
+            case protocol.Checkpoint(id=ident, data=data) if ident == self._current:
+                self._heard = time.monotonic()
+                if self._on_checkpoint is not None:
+                    self._on_checkpoint(data)
             case protocol.Heartbeat(rss=rss):
                 self.rss = max(self.rss, rss)
             case protocol.Result(id=ident) | protocol.Error(id=ident) if ident == self._current:

@@ -73,6 +73,12 @@ class Attempt:
             self.stop_reason = reason
             task.cancel()
 
+    def ending(self) -> None:
+        """From here on the token decides, not the lease keeper: an attempt that is being written is not "lost"."""
+        if not self._finishing:
+            self._finishing = True
+            self._on_finish(self.claimed.token)
+
     async def finish(
         self, outcome: Outcome, record: Record | None = None, lock: Record | None = None
     ) -> None:
@@ -82,9 +88,7 @@ class Attempt:
         Where the answer to the commit got lost, the attempt's row says whether it was done. ``lock`` takes the
         row locks that must come before the job's own.
         """
-        # From here on the token decides, not the lease keeper: an attempt that is being written is not "lost".
-        self._finishing = True
-        self._on_finish(self.claimed.token)
+        self.ending()
         parameters = self._parameters(outcome)
         unsure = False
         pause = 0.1
