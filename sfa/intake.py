@@ -14,6 +14,7 @@ import anyio.to_thread
 from sfa.accounts import local_owner
 from sfa.db import Database
 from sfa.errors import InputError
+from sfa.objects import pinned
 from sfa.sniff import HEAD, audio_format
 from sfa.store import Store
 
@@ -60,8 +61,13 @@ async def take_in(database: Database, store: Store, path: Path, title: str, mode
     """Keep the file, and make a track and a processing job that separates it with `model`."""
     found = checked_format(path)
     key = f"audio/{await anyio.to_thread.run_sync(_sha256, path)}.{found}"
-    if not await store.exists(key):
-        await store.copy_file(key, path)
+    async with pinned(database, key):
+        if not await store.exists(key):
+            await store.copy_file(key, path)
+        return await _enqueue(database, key, title, model)
+
+
+async def _enqueue(database: Database, key: str, title: str, model: str) -> Intake:
     async with database.transaction() as session:
         user = await local_owner(session)
         track = await session.one(

@@ -86,14 +86,25 @@ MODELS: Final = {
 def available(name: str, folder: Path) -> bool:
     """Whether all files of a model lie in the folder; it may be a user's own."""
     try:
-        signatures = {_signature(path) for path in folder.iterdir() if path.suffix == ".th"}
-        definition = (folder / f"{name}.yaml").read_text(encoding="utf-8")
-    except FileNotFoundError:
-        definition = MODELS[name].definition if name in MODELS else f"models: ['{name}']"
+        definition = _defined(name, folder)
         signatures = {_signature(path) for path in folder.glob("*.th")}
     except (OSError, UnicodeDecodeError):
         return False
     return (wanted := _wanted(definition)) != set() and wanted <= signatures
+
+
+def identity(name: str, folder: Path) -> str:
+    """What tells these weights from any others of that name: the bag's definition and its files' names, which hold
+    their hashes; a file without a hash in its name is read."""
+    definition, parts = _defined(name, folder), []
+    wanted = _wanted(definition)
+    for path in sorted(folder.glob("*.th")):
+        if _signature(path) in wanted:
+            parts.append(path.name)
+            if "-" not in path.stem:
+                with path.open("rb") as file:
+                    parts.append(hashlib.file_digest(file, "sha256").hexdigest())
+    return hashlib.sha256("\n".join([definition, *parts]).encode()).hexdigest()
 
 
 def reachable(timeout: float = 2.0, base: str = "") -> bool:
@@ -276,6 +287,14 @@ def _present(path: Path) -> bool:
 
 def _signature(path: Path) -> str:
     return path.stem.partition("-")[0]
+
+
+def _defined(name: str, folder: Path) -> str:
+    """The bag's yaml: the folder's own, else the released one, else a bag of one."""
+    try:
+        return (folder / f"{name}.yaml").read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return MODELS[name].definition if name in MODELS else f"models: ['{name}']"
 
 
 def _wanted(definition: str) -> set[str]:

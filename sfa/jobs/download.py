@@ -74,6 +74,7 @@ async def _perform(work: Run) -> Record:
         if kind is None:
             raise InputError("the address leads to an empty file")
         key = f"audio/{digest.hexdigest()}.{kind}"
+        await work.pin(key)
         if not await store.exists(key):
             await store.put_file(key, path)
 

@@ -11,6 +11,7 @@ import logging
 import procrastinate
 
 from sfa.jobs import standalone
+from sfa.objects import sweep
 from sfa.queue.app import app
 
 log = logging.getLogger(__name__)
@@ -29,3 +30,5 @@ async def housekeeping(context: procrastinate.JobContext) -> None:
                 total += pruned
             if total:
                 log.info("%s: %d rows", name, total)
+    if removed := await sweep(resources.db, resources.store):
+        log.info("%d objects that nobody needed", removed)

@@ -1,14 +1,18 @@
 """Separate a track into stems; then have it analysed.
 
-The files of an attempt lie under the attempt's own key, so that an attempt that was given up and comes back can't
-overwrite its successor's; what an earlier run of the same job left is removed once the new stems are committed.
+The same recipe (`sfa.jobs.recipe`) is separated once: where a complete separation of it is in the store, whoever's, its
+stems are linked; where another job is at work on it, this one waits and links. The files of an attempt lie under
+the attempt's own key, so that an attempt that was given up and comes back can't overwrite its successor's.
+Limit: a job that waits for another's separation keeps its slot.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
-from functools import partial
-from typing import Any
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
 
 import procrastinate
 
@@ -16,10 +20,17 @@ from sfa import weights
 from sfa.catalog import PROCESSING
 from sfa.db import Session
 from sfa.errors import InputError
+from sfa.jobs.recipe import audio_identity, recipe
 from sfa.jobs.runner import Run, run
 from sfa.jobs.standalone import Again
 from sfa.queue.app import app
 from sfa.queue.attempt import Record
+
+WAIT_SECONDS: Final = 1.0
+_MEASURES: Final = (
+    "stem_type", "audio_key", "format", "duration_ms", "sample_rate", "channels", "bytes", "sha256", "rms_db", "peak_db",
+)  # fmt: skip
+_FACTS: Final = ("model", "engine", "residual_db", "seconds", "device")
 
 
 @app.task(name="processing", queue="processing", pass_context=True, retry=Again())
@@ -29,15 +40,80 @@ async def processing(context: procrastinate.JobContext, job_id: str) -> None:
 
 
 async def perform(work: Run) -> Record:
-    """Have the runner separate the audio; a row a stem, and the analysis that follows."""
+    """Have the audio separated, or link what is there; a row a stem, and the analysis that follows."""
     row, store = work.row, work.resources.store
     if not row["audio_key"]:
         raise InputError("the track has no audio yet: upload or download it first")
     if row["engine"] == "demucs":
         await _weights(work)
-    options: dict[str, Any] = row["options"]
-    stems: list[dict[str, Any]] = []
-    async with store.fetch(row["audio_key"]) as audio, store.scratch() as out:
+    async with store.fetch(row["audio_key"]) as audio:
+        name = await asyncio.to_thread(_recipe, work, audio)
+        if (linked := await _turn(work, name)) is not None:
+            facts, stems = {**linked[0]["result"], "linked": True}, linked
+        else:
+            facts, stems = await _separate(work, audio)
+
+    async def record(session: Session) -> None:
+        # Locked first: a job that runs again replaces only its own stems, whoever else writes for the track.
+        replaced = await session.all("result_stems_drop", processing_job=row["id"])
+        work.touched.extend(old["audio_key"] for old in replaced)
+        for stem in stems:
+            await session.run(
+                "result_stem_add",
+                track=row["track_id"],
+                processing_job=row["id"],
+                peaks=json.dumps(stem["peaks"]),
+                checks=json.dumps(stem.get("checks") or {}),
+                **{measure: stem[measure] for measure in _MEASURES},
+            )
+        await session.run("result_processing", id=row["id"], result=json.dumps(facts), recipe=name)
+        await session.run("separation_end", recipe=name, token=work.attempt.claimed.token)
+        await session.run(
+            "result_track_duration", id=row["track_id"], duration_ms=stems[0]["duration_ms"]
+        )
+        await session.run("record_follow_analysis", track=row["track_id"])
+
+    return record
+
+
+def _recipe(work: Run, audio: Path) -> str:
+    row, folder = work.row, work.resources.config.models_folder
+    used = weights.identity(row["model"], folder) if row["engine"] == "demucs" else ""
+    return recipe(
+        audio_identity(row["audio_key"], audio),
+        row["model"],
+        row["engine"],
+        used,
+        row["stems"],
+        row["options"],
+    )
+
+
+async def _turn(work: Run, name: str) -> list[dict[str, Any]] | None:
+    """Wait until it is this attempt's turn to separate (None), or until there is a separation to link."""
+    db, store = work.resources.db, work.resources.store
+    job, token = work.row["id"], work.attempt.claimed.token
+    while True:
+        async with db.session() as session:
+            # Asked before: what was being separated then is found now.
+            turn = await session.one("separation_begin", recipe=name, job=job, token=token)
+            found = await session.all("separation_find", recipe=name, job=job)
+        if found:
+            await work.pin(*(stem["audio_key"] for stem in found))
+            if all([await store.exists(stem["audio_key"]) for stem in found]):
+                return found
+        if turn is not None and turn["ours"]:
+            return None
+        work.progress(0, "waiting: the same audio is being separated by another job")
+        await asyncio.sleep(WAIT_SECONDS)
+
+
+async def _separate(work: Run, audio: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Have the runner do it, and put the stems into the store."""
+    row, store = work.row, work.resources.store
+    options: Mapping[str, Any] = row["options"]
+    form = options.get("format", "wav")
+    async with store.scratch() as out:
         answer = await work.call(
             "demucs_runner",
             "separate",
@@ -45,44 +121,18 @@ async def perform(work: Run) -> Record:
             model=row["model"],
             out=str(out),
             models=str(work.resources.config.models_folder),
-            format=options.get("format", "wav"),
+            format=form,
             **({"stems": options["stems"]} if options.get("stems") else {}),
         )
         folder = f"stems/{row['track_id']}/{row['id']}/{work.attempt.claimed.token.hex[:12]}"
-        for stem in answer["stems"]:
-            key = f"{folder}/{stem['file']}"
-            await store.put_file(key, out / stem["file"])
-            work.undo.append(partial(store.delete, key))
-            stems.append({**stem, "audio_key": key})
-
-    async def record(session: Session) -> None:
-        # Locked first: a job that runs again replaces only its own stems, whoever else writes for the track.
-        replaced = await session.all("result_stems_drop", processing_job=row["id"])
-        work.after.extend(partial(store.delete, old["audio_key"]) for old in replaced)
+        stems = [
+            {**stem, "format": form, "audio_key": f"{folder}/{stem['file']}"}
+            for stem in answer["stems"]
+        ]
+        await work.pin(*(stem["audio_key"] for stem in stems))
         for stem in stems:
-            await session.run(
-                "result_stem_add",
-                track=row["track_id"],
-                processing_job=row["id"],
-                stem_type=stem["stem_type"],
-                audio_key=stem["audio_key"],
-                format=options.get("format", "wav"),
-                peaks=json.dumps(stem["peaks"]),
-                **{name: stem[name] for name in _MEASURES},
-            )
-        facts = {
-            name: answer[name] for name in ("model", "engine", "residual_db", "seconds", "device")
-        }
-        await session.run("result_processing", id=row["id"], result=json.dumps(facts))
-        await session.run(
-            "result_track_duration", id=row["track_id"], duration_ms=answer["duration_ms"]
-        )
-        await session.run("record_follow_analysis", track=row["track_id"])
-
-    return record
-
-
-_MEASURES = ("duration_ms", "sample_rate", "channels", "bytes", "sha256", "rms_db", "peak_db")
+            await store.put_file(stem["audio_key"], out / stem["file"])
+    return {name: answer[name] for name in _FACTS}, stems
 
 
 async def _weights(work: Run) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 import procrastinate
 
+from sfa import objects
 from sfa.catalog import Kind
 from sfa.db import Row, Session
 from sfa.errors import DatabaseUnavailable, InputError, ObjectMissing, Refused, SfaError, StaleLease
@@ -36,10 +37,22 @@ class Run:
     resources: Resources
     row: Row
     certificate: dict[str, Any] = field(default_factory=dict)
-    after: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
-    """What to do once the results are committed (removing replaced files, say)."""
-    undo: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
-    """What to do if they are not: files that no row points at."""
+    touched: list[str] = field(default_factory=list)
+    """Keys that were written, or whose rows were replaced: looked at when the attempt has ended."""
+
+    async def pin(self, *keys: str) -> None:
+        """Keep objects of the store until the attempt has ended: to be called before they are written or named."""
+        async with self.resources.db.session() as session:
+            await objects.pin(session, keys, self.attempt.claimed.token)
+        self.touched.extend(keys)
+
+    async def settle(self) -> None:
+        """Let go of what was pinned, and remove what no row needs: whatever the attempt's end was."""
+        if self.touched:
+            keys, self.touched = self.touched, []
+            async with self.resources.db.session() as session:
+                await objects.unpin(session, self.attempt.claimed.token)
+            await objects.sweep(self.resources.db, self.resources.store, keys)
 
     async def lock_track(self, session: Session) -> None:
         """Lock the track before the job's rows, in the order in which a DELETE of the track locks them."""
@@ -132,19 +145,16 @@ async def _run(
         await attempt.finish(outcome, record, running.lock_track if running else None)
     except StaleLease:
         log.warning("job %s: the lease is gone, nothing was written", attempt.claimed.job_id)
-        await _all(running.undo if running else [])
+        await _settle(running)
         return None
     except Exception as error:
         # The results were refused: nothing of them is written, so the attempt ends as a failed one.
         log.critical(
             "job %s: its results could not be written", attempt.claimed.job_id, exc_info=error
         )
-        await _all(running.undo if running else [])
         outcome = classify(kind, attempt.claimed.attempts + 1, error)
         await attempt.finish(outcome)
-    else:
-        done = running is not None and isinstance(outcome, Completed)
-        await _all((running.after if done else running.undo) if running else [])
+    await _settle(running)
     return outcome
 
 
@@ -185,9 +195,9 @@ def classify(kind: Kind, attempt: int, error: Exception) -> Outcome:
     return Retried(message, fault, kind.retry_in(attempt, fault), certificate)
 
 
-async def _all(actions: list[Callable[[], Awaitable[None]]]) -> None:
-    for action in actions:
-        try:
-            await action()
-        except (SfaError, OSError) as error:
-            log.warning("could not clean up: %s", error)
+async def _settle(running: Run | None) -> None:
+    try:
+        if running is not None:
+            await running.settle()
+    except (SfaError, OSError) as error:
+        log.warning("could not clean up: %s", error)

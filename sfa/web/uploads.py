@@ -9,20 +9,25 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import PurePosixPath
 
 import anyio
 from starlette.datastructures import UploadFile
 
+from sfa.objects import pinned
 from sfa.sniff import HEAD, audio_format
-from sfa.store import Store
 from sfa.web.failures import Unusable
+from sfa.web.services import Services
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 
 
-async def receive(store: Store, chunks: AsyncIterator[bytes], name: str, limit: int) -> str:
-    """Store the stream; the key. Raises `Unusable` with 415 (not audio), 413 (too long) or 400 (empty)."""
+@asynccontextmanager
+async def receive(
+    at: Services, chunks: AsyncIterator[bytes], name: str, limit: int
+) -> AsyncIterator[str]:
+    """Store the stream; its key, which is kept until the context ends: name it in a row by then. Raises `Unusable` with 415 (not audio), 413 (too long) or 400 (empty)."""
     head = bytearray()
     async for chunk in chunks:
         head += chunk
@@ -36,7 +41,7 @@ async def receive(store: Store, chunks: AsyncIterator[bytes], name: str, limit: 
             f"“{name}” is not audio: {_looks_like(bytes(head[:HEAD]))}. Nothing was kept.", 415
         )
     digest, total = hashlib.sha256(head), len(head)
-    async with store.scratch() as folder:
+    async with at.store.scratch() as folder:
         path = folder / "upload"
         async with await anyio.open_file(path, "wb") as file:
             await file.write(head)
@@ -47,8 +52,9 @@ async def receive(store: Store, chunks: AsyncIterator[bytes], name: str, limit: 
                 digest.update(chunk)
                 await file.write(chunk)
         key = f"audio/{digest.hexdigest()}.{suffix}"
-        await store.put_file(key, path)
-    return key
+        async with pinned(at.database, key):
+            await at.store.put_file(key, path)
+            yield key
 
 
 async def pieces(file: UploadFile) -> AsyncIterator[bytes]:

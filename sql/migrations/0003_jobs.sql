@@ -2,7 +2,7 @@
 -- A job's status is never written here by hand: it follows its queue row (0004).
 
 CREATE TYPE job_status AS ENUM ('waiting', 'running', 'retrying', 'completed', 'failed', 'cancelled');
-CREATE TYPE processing_operation AS ENUM ('separate', 'multistem', 'voice_change', 'voice_clean');
+CREATE TYPE processing_operation AS ENUM ('separate', 'export', 'multistem', 'voice_change', 'voice_clean');
 CREATE TYPE analysis_operation AS ENUM ('analyze', 'auto_cue');
 CREATE TYPE error_kind AS ENUM ('input', 'resource', 'internal', 'crash', 'timeout');
 
@@ -20,7 +20,7 @@ CREATE TABLE job_kinds (
 );
 INSERT INTO job_kinds (task_name, queue_name, domain_table, arguments, max_attempts) VALUES
     ('download', 'download', 'download_jobs', '{track_id,address,then_model}', 3),
-    ('processing', 'processing', 'processing_jobs', '{track_id,model,options,preview}', 2),
+    ('processing', 'processing', 'processing_jobs', '{track_id,model,operation,options,preview}', 2),
     ('analysis', 'analysis', 'analysis_jobs', '{track_id}', 2);
 
 CREATE TABLE download_jobs (
@@ -72,9 +72,23 @@ CREATE TABLE processing_jobs (
     started_at timestamptz,
     finished_at timestamptz,
     CONSTRAINT processing_jobs_options_object CHECK (jsonb_typeof(options) = 'object'),
-    CONSTRAINT processing_jobs_options_known CHECK (options - '{format,stems}'::text[] = '{}'),
+    -- Options, all optional. format: wav | flac | mp3. bits: 16 | 24 | 32 (wav: 32 is float, the default; flac: 16 or 24).
+    -- separate: stems: names of the model's stems, or no_NAME for the mix without one; precision: exact | fast (within
+    -- −80 dB) | fastest; overlap of two segments, 0–0.9 (0.25); device: auto | cpu | cuda | mps.
+    -- export: of: the separation's id (required); package: mix | zip | stem.mp4; gains: {stem: dB}, for a mix.
+    CONSTRAINT processing_jobs_options_known CHECK (options - CASE operation
+        WHEN 'export' THEN '{of,package,gains,format,bits}'::text[]
+        ELSE '{format,bits,stems,precision,overlap,device}'::text[] END = '{}'),
     CONSTRAINT processing_jobs_format_known CHECK (options ->> 'format' IN ('wav', 'flac', 'mp3')),
-    CONSTRAINT processing_jobs_stems_list CHECK (jsonb_typeof(options -> 'stems') = 'array'),
+    CONSTRAINT processing_jobs_bits_known CHECK (CASE WHEN options ? 'bits' THEN CASE coalesce(options ->> 'format', 'wav')
+        WHEN 'wav' THEN options -> 'bits' IN ('16', '24', '32') WHEN 'flac' THEN options -> 'bits' IN ('16', '24') ELSE false END END),
+    CONSTRAINT processing_jobs_stems_list CHECK (jsonb_typeof(options -> 'stems') = 'array' AND options -> 'stems' <> '[]'),
+    CONSTRAINT processing_jobs_precision_known CHECK (options ->> 'precision' IN ('exact', 'fast', 'fastest')),
+    CONSTRAINT processing_jobs_overlap_range CHECK (CASE WHEN options ? 'overlap' THEN
+        CASE WHEN jsonb_typeof(options -> 'overlap') = 'number' THEN (options ->> 'overlap')::numeric BETWEEN 0 AND 0.9 ELSE false END END),
+    CONSTRAINT processing_jobs_device_known CHECK (options ->> 'device' IN ('auto', 'cpu', 'cuda', 'mps')),
+    CONSTRAINT processing_jobs_package_known CHECK (options ->> 'package' IN ('mix', 'zip', 'stem.mp4')),
+    CONSTRAINT processing_jobs_gains_object CHECK (jsonb_typeof(options -> 'gains') = 'object' AND options -> 'gains' <> '{}'),
     CONSTRAINT processing_jobs_progress_range CHECK (progress BETWEEN 0 AND 100),
     CONSTRAINT processing_jobs_finished_at CHECK ((status IN ('completed', 'failed', 'cancelled')) = (finished_at IS NOT NULL)),
     CONSTRAINT processing_jobs_failed_says_why CHECK (status <> 'failed' OR error IS NOT NULL)

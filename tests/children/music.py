@@ -40,3 +40,8 @@ def measure(path: Path) -> Analysis:
     """Analyse a file in this process."""
     with Track(path) as track:
         return analysis.measure(track, call())
+
+
+def silence(seconds: float, rate: int = 44100) -> Samples:
+    """Nothing, in stereo."""
+    return np.zeros((int(seconds * rate), 2), np.float32)

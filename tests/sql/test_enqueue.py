@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -153,6 +154,50 @@ REFUSED = [
         "processing_jobs_stems_of_model",
     ),
     (
+        'INSERT INTO processing_jobs (track_id, options) VALUES (\'{track}\', \'{{"bits": 32, "format": "flac"}}\')',
+        "processing_jobs_bits_known",
+    ),
+    (
+        "INSERT INTO processing_jobs (track_id, options) VALUES ('{track}', '{{\"bits\": \"16\"}}')",
+        "processing_jobs_bits_known",
+    ),
+    (
+        'INSERT INTO processing_jobs (track_id, options) VALUES (\'{track}\', \'{{"format": "mp3", "bits": 16}}\')',
+        "processing_jobs_bits_known",
+    ),
+    (
+        "INSERT INTO processing_jobs (track_id, options) VALUES ('{track}', '{{\"precision\": \"sloppy\"}}')",
+        "processing_jobs_precision_known",
+    ),
+    (
+        "INSERT INTO processing_jobs (track_id, options) VALUES ('{track}', '{{\"overlap\": 1}}')",
+        "processing_jobs_overlap_range",
+    ),
+    (
+        "INSERT INTO processing_jobs (track_id, options) VALUES ('{track}', '{{\"overlap\": \"x\"}}')",
+        "processing_jobs_overlap_range",
+    ),
+    (
+        "INSERT INTO processing_jobs (track_id, options) VALUES ('{track}', '{{\"device\": \"tpu\"}}')",
+        "processing_jobs_device_known",
+    ),
+    (
+        "INSERT INTO processing_jobs (track_id, options) VALUES ('{track}', '{{\"stems\": []}}')",
+        "processing_jobs_stems_list",
+    ),
+    (
+        "INSERT INTO processing_jobs (track_id, options) VALUES ('{track}', '{{\"stems\": [\"no_kazoo\"]}}')",
+        "processing_jobs_stems_of_model",
+    ),
+    (
+        "INSERT INTO processing_jobs (track_id, options) VALUES ('{track}', '{{\"package\": \"zip\"}}')",
+        "processing_jobs_options_known",
+    ),
+    (
+        "INSERT INTO processing_jobs (track_id, operation) VALUES ('{track}', 'export')",
+        "processing_jobs_export_of",
+    ),
+    (
         "INSERT INTO analysis_jobs (track_id, operation) VALUES ('{track}', 'auto_cue')",
         "analysis_jobs_operation_available",
     ),
@@ -297,3 +342,23 @@ def test_a_queue_row_that_conflicts_leaves_no_domain_row(db: Connection, track: 
     assert db.execute(insert.encode(), [track, "spectral"]).rowcount == 1
     assert db.execute(insert.encode(), [track, "htdemucs"]).rowcount == 0
     assert one(db, "SELECT count(*) FROM processing_jobs")["count"] == 1
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        "{}",
+        '{"format": "mp3"}',
+        '{"bits": 24}',
+        '{"format": "flac", "bits": 16}',
+        '{"stems": ["vocals", "no_vocals"], "precision": "fast", "overlap": 0.1, "device": "cpu"}',
+    ],
+)
+def test_these_options_are_taken(db: Connection, track: str, options: str) -> None:
+    job = one(
+        db,
+        "INSERT INTO processing_jobs (track_id, options) VALUES (%s, %s) RETURNING options",
+        track,
+        options,
+    )
+    assert job["options"] == json.loads(options)

@@ -30,12 +30,12 @@ async def tracks_upload(request: Request) -> Response:
             file = form.get("file")
             if not isinstance(file, UploadFile) or not file.filename:
                 raise Unusable("Choose a file first.", 400)
-            key = await receive(at.store, pieces(file), file.filename, limit)
-            return await _enqueued(request, key, file.filename, str(form.get("model") or ""))
+            async with receive(at, pieces(file), file.filename, limit) as key:
+                return await _enqueued(request, key, file.filename, str(form.get("model") or ""))
     query = request.query_params
     name = unquote(request.headers.get("x-filename", "")) or query.get("name", "") or "upload"
-    key = await receive(at.store, request.stream(), name, limit)
-    return await _enqueued(request, key, name, query.get("model", ""))
+    async with receive(at, request.stream(), name, limit) as key:
+        return await _enqueued(request, key, name, query.get("model", ""))
 
 
 async def _enqueued(request: Request, key: str, name: str, model: str) -> Response:
