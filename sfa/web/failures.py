@@ -22,6 +22,7 @@ SENTENCES = {
 }
 RULES = {
     "processing_jobs_one_active": "This separation is waiting or running already.",
+    "processing_jobs_format_known": "Stems are made as wav, flac or mp3.",
     "processing_jobs_model_fkey": "There is no such model.",
     "tracks_title_length": "A title has between 1 and 500 characters.",
 }
@@ -30,6 +31,10 @@ RULES = {
 
 class Missing(SfaError):
     """There is nothing here. It may have been deleted, or it belongs to somebody else."""
+
+
+class Forbidden(SfaError):
+    """Only an administrator may do that."""
 
 
 class Unusable(InputError):
@@ -47,6 +52,8 @@ def verdict(error: Exception) -> tuple[int, str]:
             return error.status_code, SENTENCES.get(error.status_code, str(error.detail))
         case Missing():
             return 404, str(error)
+        case Forbidden():
+            return 403, str(error)
         case Unusable():
             return error.status, str(error)
         case ObjectMissing():

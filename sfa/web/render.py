@@ -14,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from sfa.errors import SfaError
+from sfa.web.languages import current, gettext, ngettext
 from sfa.web.words import FILTERS
 
 HERE = Path(__file__).parent
@@ -39,9 +40,13 @@ class Renderer:
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
+            extensions=["jinja2.ext.i18n"],
+        )
+        self.environment.install_gettext_callables(  # type: ignore[attr-defined]
+            gettext, ngettext, newstyle=True
         )
         self.environment.filters.update(FILTERS)
-        self.environment.globals.update(asset=self.asset, icon=self.icon)
+        self.environment.globals.update(asset=self.asset, icon=self.icon, language=current.get)
 
     def asset(self, name: str) -> str:
         """The address of a built file."""

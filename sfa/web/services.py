@@ -39,6 +39,11 @@ def user(request: Request) -> User:
     return cast(User, request.scope["sfa.user"])
 
 
+def is_admin(request: Request) -> bool:
+    """Whether the user may steer what everybody shares."""
+    return user(request).role == "admin"
+
+
 def html(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
     """A whole page, in the theme that this browser chose."""
     theme = request.cookies.get("theme", "")

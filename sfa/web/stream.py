@@ -10,14 +10,12 @@ from sfa.errors import DatabaseUnavailable
 from sfa.web.failures import Missing
 from sfa.web.gate import signed_in
 from sfa.web.live import Pieces
-from sfa.web.pages import Home, Track, Tracks, rendered
+from sfa.web.pages.page import Page, rendered
 from sfa.web.services import services, user
 from sfa.web.sse import COMMENT, event, partials
 
-Watched = Home | Tracks | Track
 
-
-async def stream(request: Request, page: Watched) -> AsyncIterator[str]:
+async def stream(request: Request, page: Page) -> AsyncIterator[str]:
     """The text of the stream, until the page leaves, the session ends or the server stops."""
     at = services(request)
     sent: Pieces = {}

@@ -1,24 +1,15 @@
-"""Say times, sizes and states in words: the one place where the dashboard's figures get their form."""
+"""Say times, sizes and states in words, in the reader's language: where the dashboard's figures get their form."""
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
 from sfa.db import Row
-
-KINDS = {"download": "Download", "processing": "Separation", "analysis": "Analysis"}
-
-STEMS = {
-    "vocals": "V",
-    "drums": "D",
-    "bass": "B",
-    "guitar": "G",
-    "piano": "P",
-    "other": "O",
-}
-"""Each stem's letter: colour alone never tells them apart."""
+from sfa.web.languages import gettext as _
+from sfa.web.names import NAMES, kind_name, letter
 
 
 def clock(milliseconds: float | None) -> str:
@@ -54,18 +45,31 @@ def span(seconds: float | None) -> str:
 
 
 def ago(moment: datetime | None) -> str:
-    """How long ago: just now, 3 min ago, yesterday, 12 Nov 2026."""
+    """How long ago: just now, 3 min ago, yesterday, 2026-11-12; a moment to come: in 3 min."""
     if moment is None:
         return ""
     seconds = (datetime.now(UTC) - moment).total_seconds()
+    if seconds < -1:
+        return _("in %(span)s") % {"span": span(-seconds)}
     for limit, size, unit in ((3600, 60, "min"), (86_400, 3600, "h")):
         if seconds < 60:
-            return "just now"
+            return _("just now")
         if seconds < limit:
-            return f"{int(seconds // size)} {unit} ago"
+            return _("%(n)s %(unit)s ago") % {"n": int(seconds // size), "unit": unit}
     if seconds < 172_800:
-        return "yesterday"
-    return f"{moment.day} {moment:%b %Y}"
+        return _("yesterday")
+    return f"{moment:%Y-%m-%d}"
+
+
+def full(moment: datetime) -> str:
+    """A moment to the second, with its zone."""
+    return f"{moment:%Y-%m-%d %H:%M:%S %Z}"
+
+
+def precise(moment: datetime) -> str:
+    """The time of a day to the tenth of a second; the day too if it is not today."""
+    day = "" if moment.date() == datetime.now(UTC).date() else f"{moment:%Y-%m-%d} "
+    return f"{day}{moment:%H:%M:%S}.{moment.microsecond // 100_000}"
 
 
 def size(count: int | None) -> str:
@@ -80,20 +84,36 @@ def size(count: int | None) -> str:
 
 def decibels(value: float | None) -> str:
     """A level, with a real minus sign."""
-    return "silent" if value is None else f"{value:.1f} dB".replace("-", "−")
+    return _("silent") if value is None else f"{value:.1f} dB".replace("-", "−")
+
+
+def figure(value: object, name: str) -> str:
+    """A value of an attempt's certificate, in the unit that its name says."""
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    if isinstance(value, int | float):
+        if "bytes" in name or "rss" in name:
+            return size(int(value))
+        if name.endswith("_mb"):
+            return size(int(value * 1e6))
+        if name.endswith("_kb"):
+            return size(int(value * 1024))
+        if name.endswith(("_s", "seconds")):
+            return f"{value:.1f} s"
+    return str(value) if isinstance(value, str | int) else json.dumps(value, ensure_ascii=False)
 
 
 def state(job: Row) -> str:
     """A job's state: waiting, running 42 %, retrying in 30 s, done, failed, cancelled."""
     status = job["status"]
     if status == "running":
-        return f"running {int(job['progress'])} %"
+        return _("running %(percent)s %%") % {"percent": int(job["progress"])}
     starts_in = job.get("starts_in")
-    if status == "retrying":
-        return f"retrying in {span(starts_in)}" if starts_in and starts_in > 0 else "retrying"
+    if status == "retrying" and starts_in and starts_in > 0:
+        return _("retrying in %(span)s") % {"span": span(starts_in)}
     if status == "waiting" and starts_in and starts_in > 0:
-        return f"starts in {span(starts_in)}"
-    return "done" if status == "completed" else str(status)
+        return _("starts in %(span)s") % {"span": span(starts_in)}
+    return _("done") if status == "completed" else _(str(status))
 
 
 def left(job: Row) -> str:
@@ -101,25 +121,28 @@ def left(job: Row) -> str:
     elapsed, progress = job.get("elapsed"), job["progress"]
     if job["status"] != "running" or not elapsed or progress < 3 or elapsed < 2 or progress >= 100:
         return ""
-    return f"about {span(elapsed * (100 - progress) / progress)} left"
+    return _("about %(span)s left") % {"span": span(elapsed * (100 - progress) / progress)}
 
 
 def job_name(job: Row) -> str:
     """What the job does: Separation with htdemucs, Analysis, Download from example.org."""
-    name = KINDS.get(job["kind"], str(job["kind"]))
+    name = kind_name(job["kind"])
     if job["kind"] == "processing":
-        return f"{name} with {job['detail']}"
+        return _("%(kind)s with %(model)s") % {"kind": name, "model": job["detail"]}
     if job["kind"] == "download":
-        return f"{name} from {urlsplit(job['detail']).hostname or 'a link'}"
+        host = urlsplit(job["detail"]).hostname or _("a link")
+        return _("%(kind)s from %(host)s") % {"kind": name, "host": host}
     return name
 
 
-def letter(stem_type: str) -> str:
-    """A stem's letter."""
-    return STEMS.get(stem_type, stem_type[:1].upper())
+def pretty(value: object) -> str:
+    """A JSON value, indented."""
+    return json.dumps(value, indent=2, ensure_ascii=False, default=str)
 
 
-FILTERS: dict[str, Any] = {
+FILTERS: dict[str, Any] = NAMES | {
     function.__name__: function
-    for function in (clock, exactly, span, ago, size, decibels, state, left, job_name, letter)
-}
+    for function in (
+        clock, exactly, span, ago, full, precise, size, decibels, figure, state, left, job_name, letter, pretty,
+    )
+}  # fmt: skip

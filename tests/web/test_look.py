@@ -50,6 +50,10 @@ def test_pages_look_right(
         ("tracks", "/tracks"),
         ("track", f"/tracks/{track}"),
         ("running", f"/tracks/{busy}"),
+        ("jobs", "/jobs"),
+        ("jobs-failed", "/jobs?status=failed"),
+        ("job", f"/jobs/{job}"),
+        ("queues", "/queues"),
     ):
         page.goto(path)
         page.wait_for_selector("#live-state[data-state=live]")

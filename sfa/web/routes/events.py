@@ -5,16 +5,14 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
-from sfa.web.addresses import job_of, track_of
-from sfa.web.failures import Missing
-from sfa.web.pages import Home, Track, Tracks
+from sfa.web.pages.watched import watched
 from sfa.web.services import services, user
-from sfa.web.stream import Watched, stream
+from sfa.web.stream import stream
 
 
 async def events(request: Request) -> Response:
-    """The stream of ?page=home, tracks (with its ?q= and ?before=) or track (with ?track= and ?job=)."""
-    page, hub, seat = _page(request), services(request).hub, user(request).session
+    """The stream of ?page=NAME, with what that page's own address says (see `sfa.web.pages.watched`)."""
+    page, hub, seat = watched(request), services(request).hub, user(request).session
     if hub.full(seat):
         return PlainTextResponse("Too many pages are open: close some.\n", status_code=429)
     return StreamingResponse(
@@ -22,16 +20,3 @@ async def events(request: Request) -> Response:
         media_type="text/event-stream",
         headers={"x-accel-buffering": "no"},
     )
-
-
-def _page(request: Request) -> Watched:
-    query, owner = request.query_params, user(request).id
-    match query.get("page"):
-        case "home":
-            return Home(owner)
-        case "tracks":
-            return Tracks(owner, query.get("q", "")[:200], query.get("before", ""))
-        case "track":
-            return Track(owner, track_of(request), job_of(request))
-        case _:
-            raise Missing

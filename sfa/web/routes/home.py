@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from sfa.web.models import choices, preset
-from sfa.web.pages import Home
+from sfa.web.pages.home import Home
 from sfa.web.services import html, services, user
 
 

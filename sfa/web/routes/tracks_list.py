@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlencode
-
 from starlette.requests import Request
 from starlette.responses import Response
 
-from sfa.web.pages import Tracks
+from sfa.web.pages.page import stream_address
+from sfa.web.pages.tracks import Tracks
 from sfa.web.services import html, services, user
 
 LONGEST_SEARCH = 200
@@ -19,5 +18,4 @@ async def tracks_list(request: Request) -> Response:
     page = Tracks(user(request).id, q, request.query_params.get("before", ""))
     async with services(request).database.session() as session:
         values = await page.load(session)
-    stream = "/events?" + urlencode({"page": "tracks", "q": q, "before": page.before})
-    return html(request, "tracks.html", stream=stream, **values)
+    return html(request, "tracks.html", stream=stream_address(page), **values)

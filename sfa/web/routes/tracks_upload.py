@@ -49,7 +49,9 @@ async def _enqueued(request: Request, key: str, name: str, model: str) -> Respon
         )
         if track is None:
             raise Missing
-        await session.one("job_separate", track_id=track["id"], user_id=owner, model=model)
+        await session.one(
+            "job_separate", track_id=track["id"], user_id=owner, model=model, options="{}"
+        )
     return _answer(request, track["id"], title)
 
 

@@ -8,10 +8,13 @@ globalThis.htmx = htmx;
 await import("htmx.org/dist/ext/hx-sse.js");
 const { live } = await import("./live.js");
 const { upload } = await import("./upload.js");
+const { bulk } = await import("./bulk.js");
 
 theme(document.getElementById("theme"));
 live(htmx);
 upload(document.getElementById("upload"));
+bulk(document.querySelector("[data-bulk]"));
+menus();
 
 document.addEventListener("htmx:after:request", (event) => {
     const response = event.detail?.ctx?.response?.raw;
@@ -26,4 +29,17 @@ function sentence(ctx) {
     } catch {
         return null;
     }
+}
+
+// A menu closes by Escape and by a click elsewhere.
+function menus() {
+    const open = () => document.querySelectorAll("details.menu[open]");
+    document.addEventListener("click", (event) => open().forEach((menu) => menu.contains(event.target) || (menu.open = false)));
+    document.addEventListener("keydown", (event) => {
+        if (event.key !== "Escape") return;
+        for (const menu of open()) {
+            menu.open = false;
+            menu.querySelector("summary").focus();
+        }
+    });
 }

@@ -1,4 +1,6 @@
 // The live connection as a person sees it: live, paused, disconnected since when. The stream itself is htmx's.
+import { still } from "./still.js";
+
 const RETRY = 3000;
 
 export function live(htmx) {
@@ -26,6 +28,10 @@ export function live(htmx) {
         document.body.append(blank.cloneNode());
         htmx.process(document.getElementById("live"));
     };
+
+    still(() => {
+        if (connected && box.dataset.state === "live") open();
+    });
 
     document.addEventListener("htmx:sse:after:connection", (event) => {
         if (event.detail.connection.status === 200) connected = true;

@@ -1,0 +1,85 @@
+"""Name what the database has words for: kinds, states, verdicts, errors, events, stems."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from sfa.web.languages import gettext as _
+
+
+def mark(text: str) -> str:
+    """Mark a text for the catalogues; it is looked up when it is shown."""
+    return text
+
+
+KINDS = {
+    "download": mark("Download"),
+    "processing": mark("Separation"),
+    "analysis": mark("Analysis"),
+}
+STATUSES = {
+    "waiting": mark("waiting"),
+    "running": mark("running"),
+    "retrying": mark("retrying"),
+    "completed": mark("done"),
+    "failed": mark("failed"),
+    "cancelled": mark("cancelled"),
+}
+QUALITIES = {
+    "input": mark("bad input"),
+    "resource": mark("short of memory or device"),
+    "internal": mark("an error inside"),
+    "crash": mark("a crash"),
+    "timeout": mark("too slow"),
+}
+VERDICTS = {
+    "running": mark("running"),
+    "completed": mark("done"),
+    "failed": mark("failed"),
+    "retried": mark("failed, tried again"),
+    "cancelled": mark("cancelled"),
+    "lost": mark("lost: its worker or child died"),
+    "released": mark("given back unharmed"),
+}
+EVENTS = {
+    "deferred": mark("queued"),
+    "started": mark("claimed by a worker"),
+    "deferred_for_retry": mark("put back to be tried again"),
+    "failed": mark("failed"),
+    "succeeded": mark("done"),
+    "cancelled": mark("cancelled"),
+    "abort_requested": mark("told to stop"),
+    "aborted": mark("stopped"),
+    "scheduled": mark("set for a later time"),
+    "retried": mark("started afresh"),
+}
+STEMS = {"vocals": "V", "drums": "D", "bass": "B", "guitar": "G", "piano": "P", "other": "O"}
+"""Each stem's letter: colour alone never tells them apart."""
+
+
+def named(table: dict[str, str]) -> Callable[[Any], str]:
+    """A filter that looks up a word; what is not in the table is shown as it is."""
+
+    def name(value: Any) -> str:
+        word = table.get(value or "")
+        return _(word) if word else str(value or "–")
+
+    return name
+
+
+kind_name = named(KINDS)
+
+
+def letter(stem_type: str) -> str:
+    """A stem's letter."""
+    return STEMS.get(stem_type, stem_type[:1].upper())
+
+
+NAMES: dict[str, Callable[[Any], str]] = {
+    "kind_name": kind_name,
+    "status_name": named(STATUSES),
+    "quality": named(QUALITIES),
+    "verdict_name": named(VERDICTS),
+    "event_name": named(EVENTS),
+}

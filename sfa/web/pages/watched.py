@@ -1,0 +1,47 @@
+"""The pages that a stream can be had of, by the name in its address."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from starlette.requests import Request
+
+from sfa.web.addresses import identity, job_of, track_of
+from sfa.web.failures import Missing
+from sfa.web.pages.home import Home
+from sfa.web.pages.job import Job
+from sfa.web.pages.jobs import Filter, Jobs
+from sfa.web.pages.page import Page
+from sfa.web.pages.queues import Queues
+from sfa.web.pages.track import Track
+from sfa.web.pages.tracks import Tracks
+from sfa.web.services import is_admin, user
+
+
+def _job(request: Request) -> Page:
+    track = request.query_params.get("track")
+    job = identity(request.query_params.get("job", ""))
+    return Job(user(request).id, job, identity(track) if track else None)
+
+
+def _tracks(request: Request) -> Page:
+    query = request.query_params
+    return Tracks(user(request).id, query.get("q", "")[:200], query.get("before", ""))
+
+
+PAGES: dict[str, Callable[[Request], Page]] = {
+    "home": lambda request: Home(user(request).id),
+    "tracks": _tracks,
+    "track": lambda request: Track(user(request).id, track_of(request), job_of(request)),
+    "jobs": lambda request: Jobs(user(request).id, Filter.asked(request.query_params)),
+    "job": _job,
+    "queues": lambda request: Queues(is_admin(request)),
+}
+
+
+def watched(request: Request) -> Page:
+    """The page that a stream's address names."""
+    make = PAGES.get(request.query_params.get("page", ""))
+    if make is None:
+        raise Missing
+    return make(request)

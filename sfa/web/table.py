@@ -1,0 +1,59 @@
+"""The table of addresses: every one that there is, and who answers."""
+
+from __future__ import annotations
+
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from sfa.config import Config
+from sfa.web.immutable import Immutable
+from sfa.web.render import DIST
+from sfa.web.routes.events import events
+from sfa.web.routes.health import health
+from sfa.web.routes.home import home
+from sfa.web.routes.job import job
+from sfa.web.routes.job_control import job_cancel, job_retry
+from sfa.web.routes.jobs_bulk import jobs_bulk
+from sfa.web.routes.jobs_list import jobs_list
+from sfa.web.routes.media import media_stem, media_track
+from sfa.web.routes.queues import queue_steer, queues
+from sfa.web.routes.sign_in import sign_in, sign_out
+from sfa.web.routes.track import track
+from sfa.web.routes.track_data import track_analysis, track_mixer
+from sfa.web.routes.track_delete import track_delete
+from sfa.web.routes.track_separate import track_separate
+from sfa.web.routes.tracks_list import tracks_list
+from sfa.web.routes.tracks_upload import tracks_upload
+
+SMALL = 64 * 1024
+
+
+def routes(config: Config) -> list[Route | Mount]:
+    """Every address that there is."""
+    # Room for the form around the file.
+    upload = config.upload_limit_mb * 1_000_000 + SMALL
+    return [
+        Route("/", home),
+        Route("/tracks", tracks_list),
+        Route("/tracks", tracks_upload, methods=["POST"], max_body_size=upload),
+        Route("/tracks/{id}", track),
+        Route("/tracks/{id}/mixer", track_mixer),
+        Route("/tracks/{id}/analysis", track_analysis),
+        Route("/tracks/{id}/separate", track_separate, methods=["POST"]),
+        Route("/tracks/{id}/delete", track_delete, methods=["POST"]),
+        Route("/jobs", jobs_list),
+        Route("/jobs/bulk", jobs_bulk, methods=["POST"]),
+        Route("/jobs/{id}", job),
+        Route("/jobs/{id}/cancel", job_cancel, methods=["POST"]),
+        Route("/jobs/{id}/retry", job_retry, methods=["POST"]),
+        Route("/queues", queues),
+        Route("/queues/{name}", queue_steer, methods=["POST"]),
+        Route("/media/stems/{id}", media_stem),
+        Route("/media/tracks/{id}", media_track),
+        Route("/events", events),
+        Route("/health", health),
+        Route("/sign-in/{token}", sign_in),
+        Route("/sign-out", sign_out, methods=["POST"]),
+        Mount("/static/dist", Immutable(GZipMiddleware(StaticFiles(directory=DIST)))),
+    ]

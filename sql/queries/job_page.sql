@@ -1,0 +1,16 @@
+-- One page of a user's jobs of every kind, newest first, by key.
+SELECT j.*, t.title, t.artist,
+       extract(epoch FROM coalesce(j.finished_at, clock_timestamp()) - j.started_at)::float8 AS elapsed,
+       extract(epoch FROM j.scheduled_at - clock_timestamp())::float8 AS starts_in
+FROM (
+    SELECT * FROM sfa_jobs
+    WHERE user_id = %(user_id)s
+      AND (%(kind)s::text IS NULL OR kind = %(kind)s)
+      AND (%(detail)s::text IS NULL OR detail = %(detail)s)
+      AND (%(reason)s::error_kind IS NULL OR error_kind = %(reason)s)
+      AND (%(since)s::interval IS NULL OR inserted_at > now() - %(since)s::interval)
+      AND (%(before_at)s::timestamptz IS NULL OR (inserted_at, id) < (%(before_at)s::timestamptz, %(before_id)s::uuid))
+    ORDER BY inserted_at DESC, id DESC
+    LIMIT %(size)s) j
+JOIN tracks t ON t.id = j.track_id
+ORDER BY j.inserted_at DESC, j.id DESC
