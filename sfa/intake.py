@@ -74,6 +74,8 @@ async def _enqueue(database: Database, key: str, title: str, model: str) -> Inta
             "track_insert", user_id=user, title=title[:500], artist=None, audio_key=key
         )
         assert track is not None
-        job = await session.one("job_separate", track_id=track["id"], model=model, user_id=user)
+        job = await session.one(
+            "job_separate", track_id=track["id"], model=model, user_id=user, options="{}"
+        )
         assert job is not None
     return Intake(track["id"], track["title"], job["id"], user)
