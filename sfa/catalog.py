@@ -19,7 +19,8 @@ class Kind:
         port: the port it calls; empty: none.
         max_attempts: runs that may end with an error before the job fails.
         stall: seconds without progress after which its child is ended.
-        base, per_second: the hard limit is ``base`` + ``per_second`` × the audio's seconds.
+        base, per_second: the hard limit is ``base`` + ``per_second`` × the audio's seconds, times what the
+            model costs, over what the device is worth (`COSTS`, `SPEEDS`).
         backoff, cap: seconds before the first retry, doubled for each further one up to ``cap``.
     """
 
@@ -32,9 +33,13 @@ class Kind:
     backoff: float = 5.0
     cap: float = 300.0
 
-    def hard_limit(self, duration_ms: int | None) -> float:
+    def hard_limit(
+        self, duration_ms: int | None, model: str | None = None, device: str = "cpu"
+    ) -> float:
         """Seconds an attempt may take for audio of that length; of unknown length: as for an hour."""
-        return self.base + self.per_second * (3600.0 if duration_ms is None else duration_ms / 1000)
+        seconds = 3600.0 if duration_ms is None else duration_ms / 1000
+        cost = COSTS.get(model or "", 1.0) / SPEEDS.get(device.partition(":")[0], 1.0)
+        return self.base + self.per_second * seconds * cost
 
     def retry_in(self, attempt: int, kind: str) -> float:
         """Seconds until the next try after ``attempt`` failed ones, with ±20 % of jitter.
@@ -45,11 +50,15 @@ class Kind:
         return min(seconds, self.cap) * random.uniform(0.8, 1.2)  # noqa: S311 - jitter, not a secret
 
 
+# What a model costs, htdemucs being 1 (bags of four networks cost four times as much), and what a device is worth.
+COSTS = {"htdemucs_ft": 4.0, "mdx_extra": 4.0, "htdemucs_6s": 1.5, "spectral": 0.25}
+SPEEDS = {"cpu": 1.0, "cuda": 8.0, "mps": 3.0}
+
 DOWNLOAD = Kind(
     name="download", port="analyzer", max_attempts=3, stall=120, base=3600, per_second=0
 )
 PROCESSING = Kind(
-    name="processing", port="demucs_runner", max_attempts=2, stall=900, base=900, per_second=60
+    name="processing", port="demucs_runner", max_attempts=2, stall=900, base=900, per_second=30
 )
 ANALYSIS = Kind(name="analysis", port="analyzer", max_attempts=2, stall=120, base=300, per_second=2)
 

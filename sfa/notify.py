@@ -54,6 +54,12 @@ class Listener:
         if self._task is None:
             self._task = asyncio.create_task(self._forever(), name="listener")
 
+    async def join(self) -> None:
+        """Wait for its end; only a mistake of ours brings it about before `stop`."""
+        if self._task is not None:
+            await asyncio.wait({self._task})
+            self._task.result()
+
     async def stop(self) -> None:
         """Close the connection; safe before `start` and twice."""
         task, self._task = self._task, None

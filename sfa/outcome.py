@@ -48,6 +48,8 @@ class Lost:
 class Cancelled:
     """Somebody asked for its end."""
 
+    certificate: Certificate = field(default_factory=dict)
+
 
 @dataclass(frozen=True, slots=True)
 class Released:
@@ -58,6 +60,7 @@ class Released:
 
     error: str | None = None
     seconds: float = 0.0
+    certificate: Certificate = field(default_factory=dict)
 
 
 Outcome = Completed | Failed | Retried | Lost | Cancelled | Released

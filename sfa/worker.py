@@ -23,8 +23,9 @@ from sfa.errors import DatabaseUnavailable
 from sfa.jobs.execute import execute
 from sfa.jobs.resources import Resources
 from sfa.notify import Listener
+from sfa.ports import kin
 from sfa.ports.process import kill_all
-from sfa.ports.supervisor import Supervisor
+from sfa.ports.supervisor import Service, Strategy, Supervisor
 from sfa.postgres import dsn
 from sfa.queue.app import app
 from sfa.queue.claim import Consumer
@@ -40,7 +41,11 @@ ESCALATED = 70
 
 def main(config: Config, queue: str) -> int:
     """Run until SIGTERM or SIGINT; the exit code."""
-    return asyncio.run(Worker(config, queue).run())
+    kin.own()
+    try:
+        return asyncio.run(Worker(config, queue).run())
+    finally:
+        kin.dismiss_guard()
 
 
 class Worker:
@@ -79,7 +84,7 @@ class Worker:
 
     async def _serve(self, db: Database, worker: int, slots: int, store: Store) -> int:
         lease = self._config.lease_seconds
-        supervisor = Supervisor({})
+        supervisor = Supervisor(strategy=Strategy.REST_FOR_ONE)
         resources = Resources(
             self._config,
             db,
@@ -107,17 +112,22 @@ class Worker:
         scheduler = Scheduler(db, lease, worker)
         listener = Listener(self._dsn, ["sfa_queue", "sfa_cancel"], name=f"{self._name}-listen")
         listener.subscribe(lambda channel, payload: self._woken(consumer, keeper, channel, payload))
-        supervisor.services |= {
-            "consumer": consumer.run,
-            "promoter": scheduler.promote_forever,
-            "reaper": scheduler.reap_forever,
-            "progress": resources.progress.run,
-            "checkpoints": resources.checkpoints.run,
-            "events": lambda: _write_events(resources),
-        }
+        # In the order of need, on the database that is open already: what was started after the one that ends is
+        # started anew with it, and all stop in reverse.
+        supervisor.services += [
+            Service(name="listener", start=listener.start, run=listener.join, stop=listener.stop),
+            Service(name="progress", run=resources.progress.run),
+            Service(name="checkpoints", run=resources.checkpoints.run),
+            Service(name="diary", run=lambda: _tell(resources, worker, supervisor)),
+            Service(name="consumer", run=consumer.run),
+            Service(name="promoter", run=scheduler.promote_forever),
+            Service(name="reaper", run=scheduler.reap_forever),
+            Service(
+                name="pools", stop=resources.close, shutdown=3 * self._config.grace_seconds + 5
+            ),
+        ]
         import_all(app.import_paths)
         keeper.start()
-        await listener.start()
         serving = asyncio.create_task(supervisor.run(), name="supervisor")
         stopping = asyncio.create_task(self._stopping.wait(), name="stopping")
         log.info("%s runs %d jobs at a time", self._name, slots)
@@ -132,8 +142,6 @@ class Worker:
             serving.cancel()
             stopping.cancel()
             await asyncio.gather(serving, stopping, return_exceptions=True)
-            await listener.stop()
-            await resources.close()
             await asyncio.to_thread(keeper.stop)
             try:
                 async with asyncio.timeout(3), db.session() as session:
@@ -181,10 +189,12 @@ class Worker:
         return None
 
 
-async def _write_events(resources: Resources) -> None:
+async def _tell(resources: Resources, worker: int, supervisor: Supervisor) -> None:
+    """Keep the rows about this worker's children true."""
     while True:
-        await asyncio.sleep(2)
         await resources.write_events()
+        await resources.report(worker, supervisor)
+        await asyncio.sleep(1)
 
 
 def _host_key() -> str:

@@ -8,13 +8,17 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from sfa.config import Config
 from sfa.db import Database
 from sfa.errors import DatabaseUnavailable
 from sfa.ports.pool import Pool
-from sfa.ports.port import PortSpec
+from sfa.ports.process import tidy
+from sfa.ports.report import Report
+from sfa.ports.spec import PortSpec
+from sfa.ports.supervisor import Supervisor
 from sfa.queue.checkpoint import Checkpoints
 from sfa.queue.progress import ProgressWriter
 from sfa.store import Store
@@ -25,6 +29,15 @@ PROGRAMS = {
     "analyzer": "sfa.ports.children.analyzer",
     "demucs_runner": "sfa.ports.children.demucs_runner",
 }
+ON_GPU = frozenset({"demucs_runner"})
+
+
+def gpus() -> list[str]:
+    """The machine's GPUs, as torch names them; looked for without importing torch."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return [f"cuda:{n}" for n, _ in enumerate(filter(None, visible.split(",")))]
+    return [f"cuda:{n}" for n, _ in enumerate(Path("/dev").glob("nvidia[0-9]*"))]
 
 
 class Resources:
@@ -49,22 +62,41 @@ class Resources:
         self._slots = slots
         self._on_escalate = on_escalate
         self._pools: dict[str, Pool] = {}
+        self._report = Report()
         self._events: list[tuple[str, int, str, Mapping[str, Any]]] = []
 
-    async def pool(self, port: str) -> Pool:
-        """The pool of a port, made with its first use."""
-        if port not in self._pools:
+    def devices(self, port: str) -> list[str]:
+        """Where a port's calls may run, the best first: what lacks the memory goes to the next."""
+        found = gpus() if port in ON_GPU else []
+        return [*found[:1], "cpu"]
+
+    async def pool(self, port: str, device: str = "cpu") -> Pool:
+        """The pool of a port on a device, made with its first use."""
+        name = f"{port}/{device}"
+        if name not in self._pools:
             pool = Pool(
-                self._spec(port),
+                self._spec(port, device),
                 # The queue's limit, which can be raised while the worker runs, decides how many calls there are.
                 size=1000,
                 grace=self.config.grace_seconds,
                 on_event=lambda *event: self._events.append(event),
                 on_escalate=self._on_escalate,
             )
-            self._pools[port] = pool
+            self._pools[name] = pool
             await pool.start()
-        return self._pools[port]
+        return self._pools[name]
+
+    async def report(self, worker: int, supervisor: Supervisor) -> None:
+        """Write what the children do into the tree, where it has changed."""
+        tidy()
+        found = self._report.due(supervisor, self._pools)
+        if found is None:
+            return
+        try:
+            async with self.db.session() as session:
+                await session.run("tree_report", worker=worker, **found)
+        except DatabaseUnavailable:
+            self._report.again()
 
     async def close(self) -> None:
         """End every child and write what is left to tell of them."""
@@ -90,13 +122,15 @@ class Resources:
         except DatabaseUnavailable:
             self._events = batch[-1000:] + self._events
 
-    def _spec(self, port: str) -> PortSpec:
+    def _spec(self, port: str, device: str) -> PortSpec:
         # More threads than cores in all is the worst trap there is: three to five times slower.
         threads = str(max(1, (os.cpu_count() or 1) // self._slots))
         return PortSpec(
             name=port,
             command=(sys.executable, "-m", PROGRAMS[port]),
+            device=device,
             env={
+                **({} if device.startswith("cuda") else {"CUDA_VISIBLE_DEVICES": ""}),
                 "OMP_NUM_THREADS": threads,
                 "OPENBLAS_NUM_THREADS": threads,
                 "MKL_NUM_THREADS": threads,

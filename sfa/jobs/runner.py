@@ -23,6 +23,7 @@ from sfa.jobs import standalone
 from sfa.jobs.resources import Resources
 from sfa.outcome import Cancelled, Completed, Failed, Lost, Outcome, Released, Retried
 from sfa.ports.port import PortFailure
+from sfa.ports.spec import Clocks
 from sfa.queue.attempt import Attempt, Record, Stop
 
 log = logging.getLogger(__name__)
@@ -69,26 +70,41 @@ class Run:
 
         What an earlier attempt's child sent as its last checkpoint comes back to it as ``resume``.
         """
-        pool = await self.resources.pool(port)
         job, token = self.attempt.claimed.job_id, self.attempt.claimed.token
         checkpoints = self.resources.checkpoints
         if resume := await checkpoints.resume(job, token, port, op):
             args["resume"] = resume
-        async with pool.lend() as child:
-            result = await child.call(
-                op,
-                args,
-                stall=self.kind.stall,
-                hard=self.kind.hard_limit(self.row.get("duration_ms")),
-                on_progress=self.progress,
-                on_checkpoint=lambda data: checkpoints.put(job, token, port, op, data),
-            )
-            self.certificate |= {
-                "port": port,
-                "pid": child.process.pid,
-                "peak_rss": child.resident() or None,
-            }
-            return result
+        devices = self.resources.devices(port)
+        for device in devices:
+            pool = await self.resources.pool(port, device)
+            async with pool.lend() as child:
+                child.job = job
+                hard = self.kind.hard_limit(
+                    self.row.get("duration_ms"), self.row.get("model"), device
+                )
+                try:
+                    result = await child.call(
+                        op,
+                        args,
+                        clocks=Clocks(stall=self.kind.stall, hard=hard),
+                        on_progress=self.progress,
+                        on_checkpoint=lambda data: checkpoints.put(job, token, port, op, data),
+                    )
+                except PortFailure as failure:
+                    if failure.kind != "resource" or device == devices[-1]:
+                        raise
+                    log.warning("job %s goes on without %s: %s", job, device, failure)
+                except asyncio.CancelledError:
+                    self.certificate |= child.certificate("the job was stopped")
+                    raise
+                else:
+                    facts = child.certificate("done")
+                    # The words of a child that did well are not its job's.
+                    self.certificate |= {k: v for k, v in facts.items() if k != "stderr"}
+                    return result
+                finally:
+                    child.job = None
+        raise AssertionError("a port has a device")
 
 
 Perform = Callable[[Run], Awaitable[Record]]
@@ -122,7 +138,9 @@ async def _run(
         if attempt.stop_reason is None or task is None:
             raise
         task.uncancel()
-        outcome = Cancelled() if attempt.stop_reason is Stop.CANCEL else Released()
+        facts = running.certificate if running else {}
+        cancelled = attempt.stop_reason is Stop.CANCEL
+        outcome = Cancelled(facts) if cancelled else Released(certificate=facts)
         if attempt.stop_reason is Stop.LOST:
             # If the lease is there after all, the job goes back; if not, the token keeps this from doing harm.
             log.warning("job %s: %s", attempt.claimed.job_id, attempt.stop_reason.value)
@@ -176,7 +194,7 @@ def classify(kind: Kind, attempt: int, error: Exception) -> Outcome:
     match error:
         case PortFailure(kind="start"):
             # A child that can't even start (a broken environment, say) is not this job's doing.
-            return Released(str(error), 30.0)
+            return Released(str(error), 30.0, error.certificate)
         case PortFailure(kind="crash"):
             return Lost(str(error), min(2.0, kind.backoff), error.certificate)
         case PortFailure(kind="input"):

@@ -151,7 +151,11 @@ class _Child:
         name, version, device = self.identity
         try:
             ops = self.given() if callable(self.given) else self.given
-            self.send(protocol.Hello(name, version, os.getpid(), tuple(ops), device))
+            self.send(
+                protocol.Hello(
+                    name, version, os.getpid(), tuple(ops), device, heartbeat=HEARTBEAT_SECONDS
+                )
+            )
             for target in (self.read, self.beat):
                 threading.Thread(target=target, daemon=True, name=target.__name__).start()
             while (call := self.pending.get()) is not None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, Literal, TypeVar, cast, get_args
@@ -25,12 +26,17 @@ Level = Literal["debug", "info", "warning", "error"]
 
 
 class ProtocolError(Exception):
-    """A line is not a frame of the port protocol."""
+    """A line is not a frame of the port protocol.
+
+    ``kind`` is the type that the line seems to have been meant as, "" where that can't be told.
+    """
+
+    kind: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """The child is ready: its imports are done."""
+    """The child is ready: its imports are done. ``heartbeat``: seconds between its heartbeats, 0: it sends none."""
 
     name: str
     version: str
@@ -38,6 +44,7 @@ class Hello:
     ops: tuple[str, ...]
     device: str = "cpu"
     protocol: int = PROTOCOL
+    heartbeat: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +163,7 @@ def decode_child(line: bytes) -> ChildFrame:
                 ops=tuple(ops),
                 device=_text(body, "device", "cpu"),
                 protocol=_whole(body, "protocol"),
+                heartbeat=_seconds(body, "heartbeat"),
             )
         case "progress":
             percent = body.get("percent")
@@ -244,9 +252,11 @@ class Splitter(Generic[F]):
         if self._skipping:
             return
         if len(self._rest) + len(part) >= self._limit:
+            error = ProtocolError(f"a line is longer than {self._limit} bytes")
+            error.kind = _guess(bytes(self._rest[:200]) or part[:200])
             self._rest.clear()
             self._skipping = True
-            found.append(ProtocolError(f"a line is longer than {self._limit} bytes"))
+            found.append(error)
         else:
             self._rest += part
 
@@ -257,7 +267,18 @@ class Splitter(Generic[F]):
             try:
                 found.append(self._decode(line))
             except ProtocolError as error:
-                found.append(error)
+                error.kind = _guess(line[:200])
+                # Without its traceback, whose frames hold kilobytes: there may be thousands of these.
+                error.__context__ = None
+                found.append(error.with_traceback(None))
+
+
+_TYPE: Final = re.compile(rb'"type"\s*:\s*"(\w{1,20})"')
+
+
+def _guess(line: bytes) -> str:
+    found = _TYPE.search(line)
+    return found[1].decode() if found else ""
 
 
 def _object(line: bytes) -> dict[str, Any]:
@@ -303,6 +324,13 @@ def _whole(body: dict[str, Any], key: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
         raise ProtocolError(f"{key} is missing or not a whole number")
     return value
+
+
+def _seconds(body: dict[str, Any], key: str) -> float:
+    value = body.get(key, 0)
+    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+        raise ProtocolError(f"{key} is not a number of seconds")
+    return float(value)
 
 
 def _ident(body: dict[str, Any], default: str | None = None) -> str:

@@ -137,10 +137,10 @@ class Attempt:
                 verdict, certificate = "retried", dict(facts)
             case Lost(error=error, seconds=retry_in, certificate=facts):
                 verdict, kind, certificate = "lost", "crash", dict(facts)
-            case Cancelled():
-                verdict = "cancelled"
-            case Released(error=error, seconds=retry_in):
-                verdict, kind = "released", "resource" if error else None
+            case Cancelled(certificate=facts):
+                verdict, certificate = "cancelled", dict(facts)
+            case Released(error=error, seconds=retry_in, certificate=facts):
+                verdict, kind, certificate = "released", "resource" if error else None, dict(facts)
             case _:
                 assert_never(outcome)
         return {

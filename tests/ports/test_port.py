@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import select
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,37 +11,25 @@ from typing import Any
 import pytest
 
 from sfa.ports.pool import Pool
-from sfa.ports.port import Port, PortFailure, PortSpec
-from sfa.ports.supervisor import Escalated, Intensity, Supervisor
-
-ZOO = Path(__file__).with_name("zoo.py")
-
-
-def spec(behaviour: str, **options: Any) -> PortSpec:
-    return PortSpec(name=behaviour, command=(sys.executable, "-S", str(ZOO), behaviour), **options)
-
-
-def gone(pid: int) -> bool:
-    """Whether the process has ended, within two seconds: a signal that was sent takes a moment to kill."""
-    try:
-        handle = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return True
-    try:
-        return bool(select.select([handle], [], [], 2)[0])
-    finally:
-        os.close(handle)
+from sfa.ports.port import Port, PortFailure
+from sfa.ports.spec import Clocks, PortSpec
+from sfa.ports.supervisor import Intensity
+from tests.ports.fates import FATES, FINE, Fate, check, gone, spec
 
 
 async def call(
-    port: Port, *, stall: float = 20, hard: float = 30, heard: list[tuple[float, str]] | None = None
+    port: Port,
+    *,
+    silence: float = 30,
+    stall: float = 20,
+    hard: float = 30,
+    heard: list[tuple[float, str]] | None = None,
 ) -> Mapping[str, Any]:
     notes = [] if heard is None else heard
     return await port.call(
         "go",
         {},
-        stall=stall,
-        hard=hard,
+        clocks=Clocks(silence=silence, stall=stall, hard=hard),
         on_progress=lambda percent, stage: notes.append((percent, stage)),
     )
 
@@ -60,25 +46,14 @@ async def test_a_warm_child_answers_again_and_again() -> None:
     assert port.process.returncode == 0
 
 
-FATES = [
-    ("segfaults", "crash", {"signal": "SIGSEGV"}),
-    ("exits_without_result", "crash", {"exit_code": 0}),
-    ("half_a_line", "crash", {"exit_code": 0}),
-    ("hangs", "timeout", {"signal": "SIGKILL"}),
-    ("hangs_in_c", "timeout", {"signal": "SIGKILL", "last_stage": "stuck"}),
-    ("floods_stderr", "crash", {"exit_code": 9}),
-]
+@pytest.mark.parametrize("fate", FATES, ids=lambda fate: fate.behaviour)
+async def test_every_end_is_explained_and_leaves_nothing(fate: Fate) -> None:
+    await check(fate)
 
 
-@pytest.mark.parametrize(("behaviour", "kind", "facts"), FATES)
-async def test_every_end_is_explained(behaviour: str, kind: str, facts: dict[str, object]) -> None:
-    port = await Port.start(spec(behaviour), grace=0.2)
-    with pytest.raises(PortFailure) as failure:
-        await call(port, stall=0.3 if kind == "timeout" else 20)
-    assert failure.value.kind == kind
-    assert facts.items() <= failure.value.certificate.items()
-    assert port.broken
-    assert gone(port.process.pid)
+@pytest.mark.parametrize("fate", FINE, ids=lambda fate: fate.behaviour)
+async def test_what_a_child_may_do_and_still_be_believed(fate: Fate) -> None:
+    await check(fate)
 
 
 async def test_last_words_are_kept_and_bounded() -> None:
@@ -99,10 +74,7 @@ async def test_a_sound_child_that_refuses_its_input_is_kept() -> None:
     await port.stop()
 
 
-async def test_lies_and_rubbish_on_stdout_change_nothing() -> None:
-    port = await Port.start(spec("wrong_id"), grace=1)
-    assert await call(port) == {"answer": "truth"}
-    await port.stop()
+async def test_progress_never_falls_and_stays_within_its_range() -> None:
     port = await Port.start(spec("rubbish"), grace=1)
     heard: list[tuple[float, str]] = []
     assert await call(port, heard=heard) == {"answer": "truth"}
@@ -140,7 +112,9 @@ async def cancelled_call(behaviour: str) -> tuple[Port, list[tuple[float, str]]]
         heard.append((percent, stage))
         began.set()
 
-    task = asyncio.create_task(port.call("go", {}, stall=30, hard=30, on_progress=note))
+    task = asyncio.create_task(
+        port.call("go", {}, clocks=Clocks(stall=30, hard=30), on_progress=note)
+    )
     await asyncio.wait_for(began.wait(), 20)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -170,14 +144,15 @@ class Zoo:
     """A pool with its diary."""
 
     def __init__(
-        self, behaviour: str, *, size: int = 2, intensity: Intensity | None = None, **options: Any
-    ) -> None:
+        self, behaviour: str, *, size: int = 2, intensity: Intensity | None = None,
+        free: int = 1 << 40, **options: Any,
+    ) -> None:  # fmt: skip
         self.events: list[tuple[str, str | None]] = []
         self.escalations: list[str] = []
         self.pool = Pool(
             spec(behaviour, **options), size=size, grace=0.3, intensity=intensity,
             on_event=lambda _port, _pid, event, detail: self.events.append((event, detail.get("reason"))),
-            on_escalate=self.escalations.append,
+            on_escalate=self.escalations.append, free=lambda: free,
         )  # fmt: skip
 
 
@@ -207,7 +182,7 @@ async def test_a_pool_lends_no_more_than_its_size() -> None:
 
 
 async def test_children_are_replaced_after_their_calls() -> None:
-    zoo = Zoo("good", max_calls=2)
+    zoo = Zoo("good", max_calls=2, free=0)
     for _ in range(4):
         async with zoo.pool.lend() as port:
             await call(port)
@@ -242,29 +217,76 @@ async def test_a_child_that_died_while_idle_is_replaced() -> None:
     await zoo.pool.stop()
 
 
-async def test_the_supervisor_restarts_within_its_budget_and_then_gives_up() -> None:
-    starts = {"bad": 0, "good": 0}
-
-    async def bad() -> None:
-        starts["bad"] += 1
-        raise RuntimeError("again")
-
-    async def good() -> None:
-        starts["good"] += 1
-        await asyncio.Event().wait()
-
-    supervisor = Supervisor(
-        {"bad": bad, "good": good}, Intensity(max_restarts=3, seconds=60), pause=0
-    )
-    with pytest.raises(Escalated):
-        await asyncio.wait_for(supervisor.run(), 20)
-    assert starts == {"bad": 4, "good": 1}
+async def test_the_replacement_is_started_first_where_there_is_room() -> None:
+    zoo = Zoo("good", max_calls=1)
+    async with zoo.pool.lend() as old:
+        await call(old)
+    assert [state for _, state in zoo.pool.ports] == ["idle"]
+    await asyncio.gather(*zoo.pool._tasks)
+    assert zoo.events == [("ready", None), ("ready", None), ("removed", "max_calls")]
+    async with zoo.pool.lend() as new:
+        assert new is not old
+    await zoo.pool.stop()
 
 
-def test_the_window_slides() -> None:
-    now = [0.0]
-    intensity = Intensity(max_restarts=2, seconds=10, clock=lambda: now[0])
-    assert [intensity.exceeded(), intensity.exceeded()] == [False, False]
-    now[0] = 11
-    assert intensity.exceeded() is False
-    assert [intensity.exceeded(), intensity.exceeded()] == [False, True]
+async def test_a_worn_child_that_was_lent_meanwhile_goes_when_it_comes_back() -> None:
+    zoo = Zoo("good", max_calls=1)
+    async with zoo.pool.lend() as old:
+        await call(old)
+    async with zoo.pool.lend() as again:
+        assert again is old
+        await asyncio.gather(*zoo.pool._tasks)
+        assert ("removed", "max_calls") not in zoo.events
+    assert ("removed", "max_calls") in zoo.events
+    await zoo.pool.stop()
+
+
+async def test_children_are_replaced_by_age_and_by_memory() -> None:
+    for reason, options in (("max_age", {"max_age": 0.0}), ("max_rss", {"max_rss": 1})):
+        zoo = Zoo("good", free=0, **options)
+        async with zoo.pool.lend() as port:
+            await call(port)
+        assert zoo.events == [("ready", None), ("removed", reason)]
+        await zoo.pool.stop()
+
+
+async def test_an_eager_pool_keeps_its_children_ready_and_ends_the_idle_rest() -> None:
+    zoo = Zoo("good", min_idle=1, idle_seconds=0)
+    await zoo.pool.sweep()
+    assert len(zoo.pool.ports) == 1
+    async with zoo.pool.lend() as first, zoo.pool.lend() as second:
+        await call(first)
+        await call(second)
+    await zoo.pool.sweep()
+    assert [event for event, _ in zoo.events] == ["ready", "ready", "removed"]
+    assert zoo.events[-1] == ("removed", "idle")
+    await zoo.pool.stop()
+
+
+async def test_the_child_that_was_used_last_is_lent_first() -> None:
+    zoo = Zoo("good")
+    async with zoo.pool.lend() as first:
+        async with zoo.pool.lend():
+            pass
+        await call(first)
+    async with zoo.pool.lend() as again:
+        assert again is first
+    await zoo.pool.stop()
+
+
+async def test_floods_cost_no_memory() -> None:
+    for behaviour in ("floods_frames", "floods_rubbish", "floods_stderr"):
+        port = await Port.start(spec(behaviour), grace=0.2)
+        before = _rss()
+        with pytest.raises(PortFailure):
+            await call(port, hard=2)
+        assert _rss() - before < 32 << 20
+        assert gone(port.process.pid)
+
+
+async def test_a_request_that_is_not_read_runs_into_the_clocks() -> None:
+    port = await Port.start(spec("never_reads_stdin"), grace=0.2)
+    with pytest.raises(PortFailure, match="no progress"):
+        await port.call("go", {"x": "y" * 500_000}, clocks=Clocks(stall=0.3, hard=30))
+    assert port.broken
+    assert gone(port.process.pid)

@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 
@@ -19,10 +20,17 @@ def say(**frame: object) -> None:
     sys.stdout.buffer.flush()
 
 
-def hello() -> None:
+def hello(heartbeat: float) -> None:
     say(
-        type="hello", protocol=1, name="zoo", version="1", pid=os.getpid(), ops=["go"], device="cpu"
-    )
+        type="hello", protocol=1, name="zoo", version="1", pid=os.getpid(), ops=["go"], device="cpu",
+        heartbeat=heartbeat,
+    )  # fmt: skip
+
+
+def beat() -> None:
+    while True:
+        say(type="heartbeat", rss=0)
+        time.sleep(0.05)
 
 
 def request() -> str:
@@ -37,14 +45,36 @@ def forever() -> None:
         signal.pause()
 
 
+def escape() -> int:
+    """Start a daemon; its process number."""
+    out, into = os.pipe()
+    if os.fork() == 0:
+        os.setsid()
+        if (pid := os.fork()) != 0:
+            os.write(into, str(pid).encode())
+            os._exit(0)
+        os.closerange(0, 3)
+        os.execvp("sleep", ["sleep", "3600"])
+    os.wait()
+    return int(os.read(out, 20))
+
+
+BEATING = ("hangs_in_c", "beats_and_hangs", "stops_itself")
+
+
 def main(behaviour: str) -> None:
     if behaviour == "never_ready":
         forever()
     if behaviour == "dies_at_start":
         print("no such library", file=sys.stderr)
         sys.exit(3)
-    hello()
+    beats = behaviour in BEATING
+    hello(0.05 if beats else 0)
+    if beats:
+        threading.Thread(target=beat, daemon=True).start()
     while True:
+        if behaviour == "never_reads_stdin":
+            forever()
         ident = request()
         match behaviour:
             case "good":
@@ -62,8 +92,57 @@ def main(behaviour: str) -> None:
                 say(type="progress", id=ident, percent=1, stage="listening")
                 frame = json.loads(sys.stdin.readline())
                 say(type="error", id=frame["id"], kind="cancelled", message="cancelled")
-            case "hangs":
+            case "hangs" | "beats_and_hangs":
                 forever()
+            case "stops_itself":
+                os.kill(os.getpid(), signal.SIGSTOP)
+            case "same_progress_for_ever":
+                while True:
+                    say(type="progress", id=ident, percent=50, stage="work")
+                    time.sleep(0.01)
+            case "forks_a_hundred":
+                family = [subprocess.Popen(["sleep", "3600"]) for _ in range(100)]
+                say(type="progress", id=ident, percent=1, stage=str(family[-1].pid))
+                os._exit(5)
+            case "daemon":
+                # Forks twice, in a session of its own: no child of ours, not of our group.
+                pid = escape()
+                say(type="progress", id=ident, percent=1, stage=str(pid))
+                os._exit(6)
+            case "daemon_then_result":
+                say(type="result", id=ident, daemon=escape())
+            case "prints_from_c":
+                libc = ctypes.CDLL(None)
+                libc.printf(b"a library of C greets you\n")
+                libc.fflush(None)
+                say(type="result", id=ident, answer="truth")
+            case "closes_stdout":
+                os.close(1)
+                forever()
+            case "nan_result":
+                os.write(1, b'{"type":"result","id":"%s","answer":NaN}\n' % ident.encode())
+                forever()
+            case "result_then_segfault":
+                say(type="result", id=ident, answer=1)
+                os.kill(os.getpid(), signal.SIGSEGV)
+            case "error_then_exit_0":
+                say(type="error", id=ident, kind="internal", message="it went wrong")
+                os._exit(0)
+            case "eats_memory":
+                hoard = []
+                while True:
+                    hoard.append(b"x" * (8 << 20))
+                    time.sleep(0.001)
+            case "floods_frames":
+                line = json.dumps({"type": "progress", "id": ident, "percent": 5, "stage": "x"})
+                data = (line + "\n").encode() * 1000
+                while True:
+                    os.write(1, data)
+            case "floods_rubbish":
+                while True:
+                    os.write(1, b"rubbish\n" * 8000)
+            case "killed_by_somebody":
+                os.kill(os.getpid(), signal.SIGKILL)
             case "hangs_in_c":
                 say(type="progress", id=ident, percent=1, stage="stuck")
                 ctypes.PyDLL(None).sleep(3600)  # holds the interpreter lock
