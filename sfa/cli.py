@@ -31,6 +31,7 @@ COMMANDS = {
     "doctor": "check this installation, and say what to do",
     "models": "list the models, or fetch their weights",
     "migrate": "bring the database to the newest schema",
+    "chaos": "break a copy of it on purpose, and judge what happened",
     "worker": "run one queue's worker (supervisord does)",
     "web": "run the web server (supervisord does)",
     "postgres": "run the embedded PostgreSQL (supervisord does)",

@@ -1,0 +1,201 @@
+"""Kill, stop and end children and workers at the worst moments."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from pathlib import Path
+
+from sfa.chaos.faults import fault
+from sfa.chaos.scene import Scene
+
+
+@fault
+def child_killed(scene: Scene) -> None:
+    """kill -9 of a child in the middle of its job."""
+    scene.hire()
+    job, *_ = scene.submit(4, seconds=1)
+    os.kill(scene.running(job).pid, signal.SIGKILL)
+    scene.struck()
+    scene.running(job, 2)
+
+
+@fault
+def child_killed_at_start(scene: Scene) -> None:
+    """kill -9 of children before they have said hello."""
+    worker = scene.hire()
+    scene.submit(4, seconds=0.5)
+    killed: set[int] = set()
+
+    def strike() -> bool:
+        for pid in scene.children(worker):
+            if pid not in killed and not any(e.pid == pid for e in scene.effects.read()):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+                killed.add(pid)
+        return len(killed) >= 2
+
+    scene.until(strike, "two children are killed at their start")
+    scene.struck()
+
+
+@fault
+def child_killed_after_result(scene: Scene) -> None:
+    """A child dies between its result and its exit, again and again."""
+    scene.hire()
+    scene.submit(12, behaviour="dies_after_its_result")
+    scene.struck()
+
+
+@fault
+def worker_killed(scene: Scene) -> None:
+    """kill -9 of a worker with four children; nobody of its host comes to bury it."""
+    survivor = scene.hire()
+    survivor.send_signal(signal.SIGSTOP)
+    victim = scene.hire()
+    jobs = scene.submit(4, gate="go")
+    pids = [scene.running(job).pid for job in jobs]
+    victim.kill()
+    victim.wait()
+    died = time.monotonic()
+    scene.struck()
+    scene.until(lambda: not any(_lives(pid) for pid in pids), "its children end", 5)
+    if time.monotonic() - died > 1:
+        scene.find(
+            "orphan", f"children lived {time.monotonic() - died:.1f} s longer than their worker"
+        )
+    survivor.send_signal(signal.SIGCONT)
+    for job in jobs:
+        scene.running(job, 2)
+    scene.open("go")
+
+
+@fault
+def worker_killed_and_restarted(scene: Scene) -> None:
+    """kill -9 of a worker that is started again at once: it takes its own jobs back."""
+    victim = scene.hire()
+    jobs = scene.submit(4, gate="go")
+    for job in jobs:
+        scene.running(job)
+    victim.kill()
+    victim.wait()
+    scene.struck()
+    scene.hire()
+    for job in jobs:
+        scene.running(job, 2)
+    scene.open("go")
+
+
+@fault
+def worker_stopped(scene: Scene) -> None:
+    """SIGSTOP of a worker past its leases, then SIGCONT; another worker is there."""
+    worker = scene.hire()
+    jobs = scene.submit(4, gate="go")
+    for job in jobs:
+        scene.running(job)
+    scene.hire()
+    worker.send_signal(signal.SIGSTOP)
+    stopped = time.monotonic()
+    for job in jobs:
+        scene.running(job, 2)
+    scene.struck()
+    if (again := time.monotonic() - stopped) > scene.lease + 5:
+        scene.find("lost", f"the jobs of a stopped worker ran again only after {again:.1f} s")
+    scene.passes(scene.lease)
+    worker.send_signal(signal.SIGCONT)
+    scene.open("go")
+
+
+@fault
+def machine_paused(scene: Scene) -> None:
+    """SIGSTOP of a worker and its children, as when a virtual machine is paused, then SIGCONT."""
+    worker = scene.hire()
+    jobs = scene.submit(4, gate="go")
+    pids = [scene.running(job).pid for job in jobs]
+    scene.hire()
+    for pid in (worker.pid, *pids):
+        os.kill(pid, signal.SIGSTOP)
+    for job in jobs:
+        scene.running(job, 2)
+    for pid in (*pids, worker.pid):
+        os.kill(pid, signal.SIGCONT)
+    scene.struck()
+    scene.until(lambda: not any(_lives(pid) for pid in pids), "the stale children end", 20)
+    scene.open("go")
+
+
+@fault
+def worker_drains(scene: Scene) -> None:
+    """SIGTERM of a worker: short jobs finish, a long one is given back and uses up no attempt."""
+    worker = scene.hire()
+    short, long = scene.submit(1, seconds=1)[0], scene.submit(1, gate="go")[0]
+    scene.running(short)
+    scene.running(long)
+    if code := scene.fire(worker):
+        scene.find("untold", f"a worker that was told to stop exited with {code}")
+    scene.struck()
+    if scene.unfinished([short]):
+        scene.find("lost", "a job that could have finished while its worker drained did not")
+    scene.hire()
+    scene.running(long, 2)
+    if scene.sql("SELECT attempts FROM procrastinate_jobs WHERE id = %s", long)[0]["attempts"]:
+        scene.find("untold", "a shutdown has used up an attempt")
+    scene.open("go")
+
+
+@fault
+def worker_drains_with_cancel(scene: Scene) -> None:
+    """A long drain: the leases are renewed all the while, another worker is there, and cancel still works."""
+    worker = scene.hire(SFA_DRAIN_SECONDS=str(scene.lease * 4))
+    long, doomed = (
+        scene.submit(1, gate="go")[0],
+        scene.submit(1, gate="never", wanted=("aborted",))[0],
+    )
+    scene.running(long)
+    scene.running(doomed)
+    scene.hire()
+    worker.terminate()
+    scene.sql("SELECT sfa_cancel(%s::bigint)", doomed)
+    scene.ended([doomed], scene.grace + 5)
+    scene.struck()
+    scene.passes(scene.lease * 2)
+    scene.open("go")
+
+
+@fault
+def worker_terminated_twice(scene: Scene) -> None:
+    """A second SIGTERM while a worker drains."""
+    worker = scene.hire(SFA_DRAIN_SECONDS="30")
+    jobs = scene.submit(3, gate="go")
+    for job in jobs:
+        scene.running(job)
+    worker.terminate()
+    scene.until(lambda: "stopping" in scene.log(worker), "the worker drains", 20)
+    worker.terminate()
+    scene.hire()
+    scene.struck()
+    scene.open("go")
+
+
+@fault
+def workers_killed_again_and_again(scene: Scene) -> None:
+    """Sixty jobs while a worker of two is killed every second, and replaced."""
+    scene.hire()
+    jobs = scene.submit(60, seconds=1)
+    for _ in range(5):
+        victim = scene.hire()
+        scene.more(5)
+        victim.kill()
+        victim.wait()
+    scene.struck()
+    # Each death costs the jobs it hits a crash; a job that was unlucky three times may be on the shelf.
+    scene.expect(jobs, "succeeded", "failed")
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
