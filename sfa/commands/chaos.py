@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-from sfa.chaos.faults import SCENARIOS, Scenario, load
+from sfa.chaos.faults import SCENARIOS, Scenario, register
 from sfa.chaos.run import HEAD, Verdict, play_all, row
 from sfa.chaos.scene import Scene
 from sfa.config import Config
@@ -31,7 +31,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(config: Config, args: argparse.Namespace) -> int:
-    load()
+    register()
     if args.list:
         for scenario in SCENARIOS.values():
             print(f"  {scenario.name:<34} {scenario.about}")

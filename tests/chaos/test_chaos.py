@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 
 from sfa import cli
-from sfa.chaos.faults import SCENARIOS, Scenario, load
+from sfa.chaos.faults import SCENARIOS, Scenario, register
 from sfa.chaos.proxy import Proxy
 from sfa.chaos.run import play
 from sfa.chaos.scene import Scene
 from sfa.chaos.server import Server
 
-load()
+register()
 SHORT = (
     "child-killed",
     "worker-killed-and-restarted",

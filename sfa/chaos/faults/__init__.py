@@ -30,7 +30,7 @@ def fault(play: Play) -> Play:
     return play
 
 
-def load() -> None:
+def register() -> None:
     """Import every module of scenarios; the order here is the order of the list."""
     for module in MODULES:
         importlib.import_module(f"sfa.chaos.faults.{module}")

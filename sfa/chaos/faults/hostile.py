@@ -23,7 +23,7 @@ REFUSED = (
     "INSERT INTO analysis_jobs (track_id, task_name, queue_job_id) SELECT id, 'chaos', 1 FROM tracks LIMIT 1",
     "INSERT INTO analysis_jobs (track_id, task_name) SELECT id, 'no such task' FROM tracks LIMIT 1",
     "INSERT INTO analysis_jobs (track_id, task_name) SELECT id, 'chaos' FROM (SELECT id FROM tracks LIMIT 1) t, generate_series(1, 2)",
-    "UPDATE analysis_jobs SET status = 'completed'",
+    "UPDATE analysis_jobs SET status = 'waiting'",
 )
 
 
@@ -34,14 +34,20 @@ def rows_by_hand(scene: Scene) -> None:
     scene.submit(2)
     scene.ended()
     with scene.connect() as db:
-        before = scene.sql("SELECT count(*) FROM procrastinate_jobs WHERE queue_name = 'chaos'")[0]["count"]
+        before = scene.sql("SELECT count(*) FROM procrastinate_jobs WHERE queue_name = 'chaos'")[0][
+            "count"
+        ]
         for statement in REFUSED:
             try:
                 db.execute(statement.encode())
             except (psycopg.IntegrityError, psycopg.DataError, psycopg.errors.RaiseException):
                 continue
             scene.find("untold", f"not refused: {statement[:120]}")
-        if (after := scene.sql("SELECT count(*) FROM procrastinate_jobs WHERE queue_name = 'chaos'")[0]["count"]) != before:
+        if (
+            after := scene.sql(
+                "SELECT count(*) FROM procrastinate_jobs WHERE queue_name = 'chaos'"
+            )[0]["count"]
+        ) != before:
             scene.find("untold", f"{after - before} rows are left of refused statements")
     scene.struck()
     scene.submit(2)
@@ -66,7 +72,11 @@ def transactions_rolled_back(scene: Scene) -> None:
     scene.struck()
     scene.submit(2)
     scene.ended()
-    if (count := scene.sql("SELECT count(*) FROM procrastinate_jobs WHERE queue_name = 'chaos'")[0]["count"]) != 2:
+    if (
+        count := scene.sql("SELECT count(*) FROM procrastinate_jobs WHERE queue_name = 'chaos'")[0][
+            "count"
+        ]
+    ) != 2:
         scene.find("untold", f"{count - 2} jobs of transactions that never were")
 
 

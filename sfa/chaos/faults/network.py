@@ -38,10 +38,10 @@ def network_half_open(scene: Scene) -> None:
 
 @fault
 def network_slow(scene: Scene) -> None:
-    """Every packet takes 250 ms."""
+    """Every packet takes 50 ms, as across an ocean."""
     proxy = scene.proxy
     scene.hire()
-    proxy.set("pass", 0.25)
+    proxy.set("pass", 0.05)
     scene.submit(8, seconds=scene.lease * 1.5)
     scene.ended(seconds=120)
     proxy.set("pass")
