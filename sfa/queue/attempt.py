@@ -14,6 +14,7 @@ from uuid import UUID
 from sfa.db import Database, Session
 from sfa.errors import DatabaseUnavailable, StaleLease
 from sfa.outcome import Cancelled, Completed, Failed, Lost, Outcome, Released, Retried
+from sfa.queue.completion import Completions
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +48,7 @@ class Attempt:
     Options:
         on_finish: called with the token when its end begins to be written.
         complete: whether the queue row is ended as well; not where Procrastinate's own worker does that.
+        completions: where a completion without results goes, to be written with others; None: it is written alone.
 
     ``crashes`` is how often the job's child or worker has died, known once the attempt is finished.
     """
@@ -58,6 +60,7 @@ class Attempt:
         on_finish: Callable[[UUID], None],
         *,
         complete: bool = True,
+        completions: Completions | None = None,
     ) -> None:
         self.claimed = claimed
         self.crashes = 0
@@ -66,6 +69,7 @@ class Attempt:
         self._finishing = False
         self._on_finish = on_finish
         self._complete = complete
+        self._completions = completions
 
     def stop(self, reason: Stop, task: asyncio.Task[Any]) -> None:
         """Cancel the attempt's task, once, unless its end is being written already."""
@@ -90,6 +94,16 @@ class Attempt:
         """
         self.ending()
         parameters = self._parameters(outcome)
+        if (
+            self._completions
+            and isinstance(outcome, Completed)
+            and record is None
+            and self._complete
+        ):
+            await self._completions.put(
+                self.claimed.job_id, self.claimed.token, parameters["certificate"]
+            )
+            return
         unsure = False
         pause = 0.1
         while True:

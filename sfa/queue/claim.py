@@ -1,4 +1,8 @@
-"""Claim jobs and run them: as many as there are free slots in one statement, woken by NOTIFY, with a poll behind it."""
+"""Claim jobs and run them: as many as there are free slots in one statement, woken by NOTIFY, with a poll behind it.
+
+A slot is free again when its job's work is done, not only when that is written: the next claim goes out beside the
+batch of completions. As many may wait to be written as there are slots.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +16,14 @@ from uuid import UUID
 from sfa.db import Database
 from sfa.errors import DatabaseUnavailable, Refused
 from sfa.queue.attempt import Attempt, Claimed, Stop
+from sfa.queue.completion import Completions
 from sfa.queue.lease import LeaseKeeper
 
 log = logging.getLogger(__name__)
 
 POLL_SECONDS = 1.0
+MOST = 1000
+"""Jobs that a worker takes at a time at most, as the queues' limit on concurrency."""
 
 
 class Consumer:
@@ -45,6 +52,8 @@ class Consumer:
         self._wake = asyncio.Event()
         self._draining = False
         self._claiming = asyncio.Lock()
+        self._completions = Completions(db)
+        self._writing: set[UUID] = set()
         self.running: dict[UUID, tuple[Attempt, asyncio.Task[None]]] = {}
 
     def wake(self) -> None:
@@ -79,25 +88,35 @@ class Consumer:
         async with self._claiming, self._db.session() as session:
             if self._draining:
                 return
-            settings = await session.one("queue_get", queue=self._queue)
-            free = (settings["concurrency"] if settings else 1) - len(self.running)
-            if free <= 0 or (settings and settings["paused"]):
-                return
+            writing = len(self._writing)
             rows = await session.all(
-                "queue_claim", worker=self._worker, queue=self._queue, slots=free, lease=self._lease
+                "queue_claim",
+                worker=self._worker,
+                queue=self._queue,
+                slots=MOST,
+                lease=self._lease,
+                running=len(self.running) - writing,
+                writing=writing,
             )
             for row in rows:
                 self._begin(Claimed(**row))
 
     def _begin(self, claimed: Claimed) -> None:
-        attempt = Attempt(claimed, self._db, self._keeper.finishing)
+        attempt = Attempt(claimed, self._db, self._written_soon, completions=self._completions)
         self._keeper.hold(claimed.token, claimed.job_id)
         task = asyncio.create_task(self._execute(attempt), name=f"job-{claimed.job_id}")
         self.running[claimed.token] = (attempt, task)
         task.add_done_callback(lambda done: self._ended(claimed, done))
 
+    def _written_soon(self, token: UUID) -> None:
+        """The work is done; its end is about to be written."""
+        self._keeper.finishing(token)
+        self._writing.add(token)
+        self._wake.set()
+
     def _ended(self, claimed: Claimed, task: asyncio.Task[None]) -> None:
         self.running.pop(claimed.token, None)
+        self._writing.discard(claimed.token)
         # Unfinished or not: nobody works on it here any more, so its lease may run out.
         self._keeper.release(claimed.token)
         if not task.cancelled() and (error := task.exception()):

@@ -93,9 +93,10 @@ CREATE TABLE processing_jobs (
     CONSTRAINT processing_jobs_finished_at CHECK ((status IN ('completed', 'failed', 'cancelled')) = (finished_at IS NOT NULL)),
     CONSTRAINT processing_jobs_failed_says_why CHECK (status <> 'failed' OR error IS NOT NULL)
 ) WITH (fillfactor = 70);
--- A double click is one job: the same work can't wait or run twice at a time.
+-- A double click is one job: the same work can't wait or run twice at a time. By finished_at, which the named CHECK ties
+-- to the status: a job that begins then changes no indexed column, so its new version needs no new index entries.
 CREATE UNIQUE INDEX processing_jobs_one_active ON processing_jobs (track_id, operation, model, md5(options::text), preview)
-    WHERE status IN ('waiting', 'running', 'retrying');
+    WHERE finished_at IS NULL;
 
 CREATE TABLE analysis_jobs (
     id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
@@ -120,7 +121,7 @@ CREATE TABLE analysis_jobs (
     CONSTRAINT analysis_jobs_failed_says_why CHECK (status <> 'failed' OR error IS NOT NULL)
 ) WITH (fillfactor = 70);
 CREATE UNIQUE INDEX analysis_jobs_one_active ON analysis_jobs (track_id, operation)
-    WHERE status IN ('waiting', 'running', 'retrying');
+    WHERE finished_at IS NULL;
 
 CREATE INDEX download_jobs_track_idx ON download_jobs (track_id, inserted_at DESC);
 CREATE INDEX processing_jobs_track_idx ON processing_jobs (track_id, inserted_at DESC);

@@ -25,33 +25,35 @@ CREATE TABLE workers (
 ) WITH (fillfactor = 50);
 
 -- A lease is the right to write for one attempt, in the database's time. No lease with your token: write nothing.
+-- It is the attempt itself for as long as that runs; what becomes of it is written to `attempts` when the lease ends.
+-- No foreign keys here and in `attempts`: a check a row is what they cost, and the queue's delete trigger does their work.
 CREATE TABLE leases (
-    job_id bigint PRIMARY KEY REFERENCES procrastinate_jobs ON DELETE CASCADE,
+    job_id bigint PRIMARY KEY,
     token uuid NOT NULL,
     worker_id bigint NOT NULL,
+    worker text NOT NULL,
     acquired_at timestamptz NOT NULL DEFAULT now(),
     expires_at timestamptz NOT NULL
-) WITH (fillfactor = 50);
-CREATE INDEX leases_worker_id_idx ON leases (worker_id);
+) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02);
 
 -- 'lost': its worker died or could not renew. 'released': given back unharmed (shutdown); uses up no attempt.
 CREATE TYPE attempt_verdict AS ENUM ('completed', 'failed', 'retried', 'cancelled', 'lost', 'released');
 
+-- Every attempt that has ended.
 CREATE TABLE attempts (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    job_id bigint NOT NULL REFERENCES procrastinate_jobs ON DELETE CASCADE,
+    job_id bigint NOT NULL,
     token uuid NOT NULL,
     worker text NOT NULL,
-    started_at timestamptz NOT NULL DEFAULT now(),
-    ended_at timestamptz,
-    verdict attempt_verdict,
+    started_at timestamptz NOT NULL,
+    ended_at timestamptz NOT NULL DEFAULT now(),
+    verdict attempt_verdict NOT NULL,
     error text,
     error_kind error_kind,
     -- Exit code, signal, peak memory, the tail of stderr, who ended it: the attempt's death certificate.
     certificate jsonb,
     -- False once sfa_retry has given the job a fresh start.
-    counted boolean NOT NULL DEFAULT true,
-    CONSTRAINT attempts_end_has_verdict CHECK ((ended_at IS NULL) = (verdict IS NULL))
+    counted boolean NOT NULL DEFAULT true
 );
 CREATE INDEX attempts_job_id_idx ON attempts (job_id, id);
 
@@ -68,11 +70,34 @@ CREATE TABLE port_events (
 );
 CREATE INDEX port_events_at_idx ON port_events (at DESC);
 
--- Claiming walks this index from its left end; what is not due yet is not in it.
-CREATE INDEX procrastinate_jobs_sfa_ready_idx ON procrastinate_jobs (queue_name, priority DESC, id)
-    WHERE status = 'todo' AND scheduled_at IS NULL;
+-- Claiming walks the first of these from its left end; what is not due yet, or stands in line for a lock, is not in it.
+-- By (-priority): no other index can give this order, so that no planner is led astray by stale statistics.
+CREATE INDEX procrastinate_jobs_sfa_ready_idx ON procrastinate_jobs (queue_name, (-priority::bigint), id)
+    WHERE status = 'todo' AND scheduled_at IS NULL AND lock IS NULL;
+CREATE INDEX procrastinate_jobs_sfa_locked_idx ON procrastinate_jobs (queue_name, (-priority::bigint), id)
+    WHERE status = 'todo' AND scheduled_at IS NULL AND lock IS NOT NULL;
+-- Who is first in line for a lock, in whatever queue; and which locks there are in a queue.
+CREATE INDEX procrastinate_jobs_sfa_line_idx ON procrastinate_jobs (lock, (-priority::bigint), id)
+    WHERE status = 'todo' AND scheduled_at IS NULL AND lock IS NOT NULL;
+CREATE INDEX procrastinate_jobs_sfa_locks_idx ON procrastinate_jobs (queue_name, lock)
+    WHERE status = 'todo' AND scheduled_at IS NULL AND lock IS NOT NULL;
 CREATE INDEX procrastinate_jobs_sfa_due_idx ON procrastinate_jobs (scheduled_at)
     WHERE status = 'todo' AND scheduled_at IS NOT NULL;
+-- Procrastinate asks these two whether a lock is held; this one knows without looking through every active job.
+CREATE INDEX procrastinate_jobs_sfa_lock_idx ON procrastinate_jobs (lock) WHERE status IN ('todo', 'doing') AND lock IS NOT NULL;
+DROP INDEX procrastinate_jobs_id_lock_idx_v1, procrastinate_jobs_queue_name_idx_v1;
+-- Forgetting a worker must not rewrite the million jobs that it finished, as the foreign key's SET NULL would.
+ALTER TABLE procrastinate_jobs DROP CONSTRAINT procrastinate_jobs_worker_id_fkey;
+CREATE FUNCTION sfa_worker_after_delete() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE procrastinate_jobs j SET worker_id = NULL FROM old_rows o
+    WHERE j.worker_id = o.id AND j.worker_id IS NOT NULL AND j.status = 'doing';
+    RETURN NULL;
+END $$;
+CREATE TRIGGER sfa_worker_after_delete AFTER DELETE ON procrastinate_workers
+    REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION sfa_worker_after_delete();
+-- A check a row and event; the delete trigger does the work of the cascade.
+ALTER TABLE procrastinate_events DROP CONSTRAINT procrastinate_events_job_id_fkey;
 ALTER TABLE procrastinate_jobs SET (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
 
 -- ---------------------------------------------------------------- from the domain table to the queue
@@ -93,7 +118,7 @@ BEGIN
     NEW.user_id := coalesce((SELECT user_id FROM tracks WHERE id = NEW.track_id), sfa_local_owner());
     IF NEW.queue_job_id IS NULL THEN
         NEW.queue_job_id := nextval('procrastinate_jobs_id_seq');
-    ELSIF NEW.queue_job_id::text IS DISTINCT FROM current_setting('sfa.enqueuing', true) THEN
+    ELSIF current_setting('sfa.enqueuing', true) IS DISTINCT FROM 'on' THEN
         PERFORM sfa_refuse(TG_TABLE_NAME || '_queue_job_id_given', 'queue_job_id is given by the queue: leave it out');
     END IF;
     RETURN NEW;
@@ -101,11 +126,13 @@ END $$;
 
 CREATE FUNCTION sfa_job_after_insert() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
+    IF current_setting('sfa.enqueuing', true) = 'on' THEN
+        RETURN NULL;  -- the queue row is there already
+    END IF;
     PERFORM set_config('sfa.domain_first', 'on', true);
     INSERT INTO procrastinate_jobs (id, queue_name, task_name, priority, args, scheduled_at)
     SELECT n.queue_job_id, k.queue_name, k.task_name, n.priority, jsonb_build_object('job_id', n.id), n.scheduled_at
-    FROM new_rows n JOIN job_kinds k USING (task_name)
-    WHERE n.queue_job_id::text IS DISTINCT FROM current_setting('sfa.enqueuing', true);
+    FROM new_rows n JOIN job_kinds k USING (task_name);
     PERFORM set_config('sfa.domain_first', '', true);
     RETURN NULL;
 END $$;
@@ -191,101 +218,202 @@ BEGIN
     RETURN NEW;
 END $$;
 
--- The domain row is written after the queue row: an INSERT … ON CONFLICT that inserts nothing leaves nothing.
+-- Wakes who waits for jobs of these queues: one NOTIFY a queue, on Procrastinate's channels too.
+CREATE FUNCTION sfa_wake(_queues text[], _jobs bigint[], _new boolean) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_notify('sfa_queue', q.name),
+            pg_notify('procrastinate_queue_v1#' || q.name, json_build_object('type', 'job_inserted', 'job_id', q.job)::text),
+            CASE WHEN _new THEN pg_notify('procrastinate_any_queue_v1', json_build_object('type', 'job_inserted', 'job_id', q.job)::text) END
+    FROM unnest(_queues, _jobs) AS q (name, job);
+END $$;
+
+-- A statement's new queue rows: their events, their domain rows, and the bell. The domain rows are written after the
+-- queue rows: an INSERT … ON CONFLICT that inserts nothing leaves nothing.
 CREATE FUNCTION sfa_queue_after_insert() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
-    kind job_kinds;
-    names text;
-    domain_id uuid;
+    part record;
 BEGIN
-    SELECT * INTO kind FROM job_kinds WHERE task_name = NEW.task_name;
-    IF current_setting('sfa.domain_first', true) = 'on' OR kind IS NULL THEN
+    INSERT INTO procrastinate_events (job_id, type, at)
+    SELECT id, e.type, e.at
+    FROM new_rows, LATERAL (VALUES (procrastinate_job_event_type 'deferred', now()), ('scheduled', scheduled_at)) e (type, at)
+    WHERE status = 'todo' AND e.at IS NOT NULL;
+    PERFORM sfa_wake(array_agg(queue_name), array_agg(id), true)
+    FROM (SELECT queue_name::text, max(id) AS id FROM new_rows WHERE status = 'todo' GROUP BY queue_name) n
+    HAVING count(*) > 0;
+    IF current_setting('sfa.domain_first', true) = 'on' THEN
         RETURN NULL;
     END IF;
-    SELECT coalesce(string_agg(quote_ident(key), ', '), '') INTO names FROM jsonb_object_keys(NEW.args) key;
-    PERFORM set_config('sfa.enqueuing', NEW.id::text, true);
-    -- Only the named columns are written, so that the table's defaults hold for the rest.
-    EXECUTE format(
-        'INSERT INTO %1$I (queue_job_id, priority, scheduled_at%2$s) SELECT $1, $2, $3%2$s FROM jsonb_populate_record(NULL::%1$I, $4) RETURNING id',
-        kind.domain_table, CASE WHEN names = '' THEN '' ELSE ', ' || names END)
-        INTO domain_id USING NEW.id, NEW.priority, NEW.scheduled_at, NEW.args;
-    PERFORM set_config('sfa.enqueuing', '', true);
-    UPDATE procrastinate_jobs SET args = jsonb_build_object('job_id', domain_id) WHERE id = NEW.id;
+    FOR part IN
+        SELECT DISTINCT k.task_name, k.domain_table, sfa_keys(n.args) AS keys FROM new_rows n JOIN job_kinds k USING (task_name)
+    LOOP
+        PERFORM set_config('sfa.enqueuing', 'on', true);
+        -- Only the named columns are written, so that the table's defaults hold for the rest.
+        EXECUTE format($q$
+            WITH made AS (
+                INSERT INTO %1$I (queue_job_id, task_name, priority, scheduled_at%2$s)
+                SELECT n.id, n.task_name, n.priority, n.scheduled_at%3$s FROM new_rows n, jsonb_populate_record(NULL::%1$I, n.args) r
+                WHERE n.task_name = $1 AND sfa_keys(n.args) = $2
+                RETURNING id, queue_job_id
+            )
+            UPDATE procrastinate_jobs j SET args = jsonb_build_object('job_id', made.id) FROM made WHERE j.id = made.queue_job_id
+        $q$, part.domain_table,
+            (SELECT coalesce(string_agg(format(', %I', key), ''), '') FROM unnest(part.keys) key),
+            (SELECT coalesce(string_agg(format(', r.%I', key), ''), '') FROM unnest(part.keys) key))
+            USING part.task_name, part.keys;
+        PERFORM set_config('sfa.enqueuing', '', true);
+    END LOOP;
     RETURN NULL;
 END $$;
+
+CREATE FUNCTION sfa_keys(_args jsonb) RETURNS text[] LANGUAGE sql IMMUTABLE AS
+$$ SELECT coalesce(array_agg(key ORDER BY key), '{}') FROM jsonb_object_keys(_args) key $$;
 
 CREATE TRIGGER sfa_queue_before_insert BEFORE INSERT ON procrastinate_jobs
     FOR EACH ROW EXECUTE FUNCTION sfa_queue_before_insert();
 CREATE TRIGGER sfa_queue_after_insert AFTER INSERT ON procrastinate_jobs
-    FOR EACH ROW EXECUTE FUNCTION sfa_queue_after_insert();
+    REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION sfa_queue_after_insert();
 
 -- ---------------------------------------------------------------- status: one source
 
+-- Constants of the type, not texts that are cast: the cast costs more than the row's whole UPDATE.
 CREATE FUNCTION sfa_job_status(queue_status procrastinate_job_status, retried boolean) RETURNS job_status
 LANGUAGE sql IMMUTABLE AS $$
     SELECT CASE queue_status
-        WHEN 'todo' THEN CASE WHEN retried THEN 'retrying' ELSE 'waiting' END
-        WHEN 'doing' THEN 'running' WHEN 'aborting' THEN 'running'
-        WHEN 'succeeded' THEN 'completed' WHEN 'failed' THEN 'failed'
-        ELSE 'cancelled' END::job_status
+        WHEN 'todo' THEN CASE WHEN retried THEN job_status 'retrying' ELSE job_status 'waiting' END
+        WHEN 'doing' THEN job_status 'running' WHEN 'aborting' THEN job_status 'running'
+        WHEN 'succeeded' THEN job_status 'completed' WHEN 'failed' THEN job_status 'failed'
+        ELSE job_status 'cancelled' END
 $$;
 
+-- What a statement did to queue rows: Procrastinate's events (the same ones, written at once instead of row by row),
+-- the ends that come from outside, and the bells.
 CREATE FUNCTION sfa_queue_after_update() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
-    target text;
+    change record;
 BEGIN
-    -- Somebody else than the holder ended it (Procrastinate's retry, an UPDATE by hand): the lease ends too, which
-    -- fences the attempt and leaves nothing in the way of the next one.
-    WITH ended AS (
-        DELETE FROM leases l USING new_rows n JOIN old_rows o USING (id)
-        WHERE l.job_id = n.id AND o.status = 'doing' AND n.status <> 'doing'
-        RETURNING l.job_id, l.token, n.status
-    )
-    UPDATE attempts a SET ended_at = now(), error = 'ended from outside', error_kind = 'internal',
-        verdict = CASE e.status WHEN 'succeeded' THEN 'completed' WHEN 'failed' THEN 'failed'
-                                WHEN 'todo' THEN 'retried' ELSE 'cancelled' END::attempt_verdict
-    FROM ended e WHERE a.job_id = e.job_id AND a.token = e.token AND a.ended_at IS NULL;
-    FOR target IN
-        SELECT DISTINCT k.domain_table FROM new_rows n JOIN old_rows o USING (id) JOIN job_kinds k ON k.task_name = n.task_name
-        WHERE (n.status, n.scheduled_at, n.attempts, n.priority) IS DISTINCT FROM (o.status, o.scheduled_at, o.attempts, o.priority)
-    LOOP
-        PERFORM set_config('sfa.mirroring', 'on', true);
-        EXECUTE format($q$
-            UPDATE %I d SET
-                status = s.status,
-                attempt = n.attempts + (n.status = 'doing')::int,
-                priority = n.priority,
-                scheduled_at = n.scheduled_at,
-                started_at = CASE WHEN n.status = 'doing' AND o.status <> 'doing' THEN now() ELSE d.started_at END,
-                finished_at = CASE WHEN s.status IN ('completed', 'failed', 'cancelled') THEN coalesce(d.finished_at, now()) END,
-                progress = CASE WHEN s.status = 'completed' THEN 100
-                                WHEN n.status = 'todo' OR (n.status = 'doing' AND o.status <> 'doing') THEN 0
-                                ELSE d.progress END,
-                stage = CASE WHEN n.status = o.status THEN d.stage END,
-                error = CASE WHEN s.status IN ('failed', 'retrying') THEN coalesce(a.error, 'failed without saying why') END,
-                error_kind = CASE WHEN s.status IN ('failed', 'retrying') THEN coalesce(a.error_kind, 'internal') END
-            FROM new_rows n JOIN old_rows o USING (id)
-            LEFT JOIN LATERAL (
-                SELECT verdict, error, error_kind FROM attempts a
-                WHERE n.status IN ('todo', 'failed') AND a.job_id = n.id AND a.counted ORDER BY a.id DESC LIMIT 1) a ON true,
-            LATERAL (SELECT sfa_job_status(n.status, a.verdict IN ('retried', 'lost') OR a.verdict = 'released' AND a.error IS NOT NULL) AS status) s
-            WHERE d.queue_job_id = n.id
-              AND (n.status, n.scheduled_at, n.attempts, n.priority) IS DISTINCT FROM (o.status, o.scheduled_at, o.attempts, o.priority)
-        $q$, target);
-        PERFORM set_config('sfa.mirroring', '', true);
-    END LOOP;
+    SELECT bool_or(n.status <> o.status) AS moved,
+           bool_or(o.status = 'doing' AND n.status <> 'doing') AS ended,
+           bool_or(n.status = 'todo' AND n.scheduled_at IS NOT NULL) AS scheduled,
+           bool_or(n.status = 'todo' AND (o.status <> 'todo' OR n.scheduled_at IS DISTINCT FROM o.scheduled_at)) AS ready,
+           bool_or(n.abort_requested AND NOT o.abort_requested) AS aborted
+    INTO change FROM new_rows n JOIN old_rows o USING (id);
+    IF change.moved OR change.scheduled OR change.aborted THEN
+        INSERT INTO procrastinate_events (job_id, type, at)
+        SELECT n.id, e.type, e.at
+        FROM new_rows n JOIN old_rows o USING (id), LATERAL (VALUES
+            (CASE WHEN n.abort_requested AND NOT o.abort_requested THEN procrastinate_job_event_type 'abort_requested' END, now()),
+            (CASE WHEN n.status = 'todo' AND n.scheduled_at IS NOT NULL THEN procrastinate_job_event_type 'scheduled' END, n.scheduled_at),
+            (CASE o.status
+                WHEN 'doing' THEN CASE n.status
+                    WHEN 'todo' THEN procrastinate_job_event_type 'deferred_for_retry' WHEN 'failed' THEN procrastinate_job_event_type 'failed'
+                    WHEN 'succeeded' THEN procrastinate_job_event_type 'succeeded' WHEN 'aborted' THEN procrastinate_job_event_type 'aborted' END
+                WHEN 'todo' THEN CASE
+                    WHEN n.status = 'doing' THEN procrastinate_job_event_type 'started'
+                    WHEN n.status IN ('cancelled', 'failed', 'succeeded') THEN procrastinate_job_event_type 'cancelled' END
+                WHEN 'failed' THEN CASE n.status WHEN 'todo' THEN procrastinate_job_event_type 'retried' END
+            END, now())) AS e (type, at)
+        WHERE e.type IS NOT NULL;
+    END IF;
+    IF change.ended THEN
+        -- Somebody else than the holder ended it (Procrastinate's retry, an UPDATE by hand): the lease ends too, which
+        -- fences the attempt and leaves nothing in the way of the next one.
+        WITH ended AS (
+            DELETE FROM leases l USING new_rows n JOIN old_rows o USING (id)
+            WHERE l.job_id = n.id AND o.status = 'doing' AND n.status <> 'doing'
+            RETURNING l.*, n.status
+        )
+        INSERT INTO attempts (job_id, token, worker, started_at, error, error_kind, verdict)
+        SELECT job_id, token, worker, acquired_at, 'ended from outside', 'internal',
+               CASE status WHEN 'succeeded' THEN 'completed' WHEN 'failed' THEN 'failed'
+                           WHEN 'todo' THEN 'retried' ELSE 'cancelled' END::attempt_verdict
+        FROM ended;
+    END IF;
+    IF change.ready THEN
+        PERFORM sfa_wake(array_agg(queue_name), array_agg(id), false)
+        FROM (SELECT n.queue_name::text, max(n.id) AS id FROM new_rows n JOIN old_rows o USING (id)
+              WHERE n.status = 'todo' AND (o.status <> 'todo' OR n.scheduled_at IS DISTINCT FROM o.scheduled_at)
+              GROUP BY n.queue_name) n;
+    END IF;
+    IF change.aborted THEN
+        PERFORM pg_notify('sfa_cancel', n.queue_name)
+        FROM (SELECT DISTINCT n.queue_name FROM new_rows n JOIN old_rows o USING (id)
+              WHERE n.abort_requested AND NOT o.abort_requested) n;
+    END IF;
     RETURN NULL;
 END $$;
 
 CREATE TRIGGER sfa_queue_after_update AFTER UPDATE ON procrastinate_jobs
     REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
     FOR EACH STATEMENT EXECUTE FUNCTION sfa_queue_after_update();
+DROP TRIGGER procrastinate_trigger_status_events_update_v1 ON procrastinate_jobs;
+DROP TRIGGER procrastinate_trigger_status_events_insert_v1 ON procrastinate_jobs;
+DROP TRIGGER procrastinate_trigger_scheduled_events_v1 ON procrastinate_jobs;
+DROP TRIGGER procrastinate_trigger_abort_requested_events_v1 ON procrastinate_jobs;
+DROP TRIGGER procrastinate_jobs_notify_queue_job_inserted_v1 ON procrastinate_jobs;
 
--- A queue row that is deleted before its job ended (Procrastinate's delete_job, a DELETE by hand) cancels the job.
+-- The queue row's state moves the domain row's. Written anew, with one UPDATE a domain table, whenever a kind of job is
+-- added: SQL that is put together at run time would be planned anew with every statement.
+CREATE FUNCTION sfa_write_mirror() RETURNS trigger LANGUAGE plpgsql AS $write$
+BEGIN
+    EXECUTE $f$ CREATE OR REPLACE FUNCTION sfa_queue_mirror() RETURNS trigger LANGUAGE plpgsql
+SET search_path FROM CURRENT SET enable_seqscan = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan AS $mirror$
+DECLARE
+    targets text[];
+BEGIN
+    SELECT array_agg(DISTINCT k.domain_table) INTO targets
+    FROM new_rows n JOIN old_rows o USING (id) JOIN job_kinds k ON k.task_name = n.task_name
+    WHERE (n.status, n.scheduled_at, n.attempts, n.priority) IS DISTINCT FROM (o.status, o.scheduled_at, o.attempts, o.priority);
+    IF targets IS NULL THEN
+        RETURN NULL;
+    END IF;
+    PERFORM set_config('sfa.mirroring', 'on', true);
+$f$ || (SELECT string_agg(format($f$
+    IF %1$L = ANY (targets) THEN
+        UPDATE %1$I d SET
+            status = s.status,
+            attempt = n.attempts + (n.status = 'doing')::int,
+            priority = n.priority,
+            scheduled_at = n.scheduled_at,
+            started_at = CASE WHEN n.status = 'doing' AND o.status <> 'doing' THEN now() ELSE d.started_at END,
+            finished_at = CASE WHEN s.status IN ('completed', 'failed', 'cancelled') THEN coalesce(d.finished_at, now()) END,
+            progress = CASE WHEN s.status = 'completed' THEN 100
+                            WHEN n.status = 'todo' OR (n.status = 'doing' AND o.status <> 'doing') THEN 0
+                            ELSE d.progress END,
+            stage = CASE WHEN n.status = o.status THEN d.stage END,
+            error = CASE WHEN s.status IN ('failed', 'retrying') THEN coalesce(a.error, 'failed without saying why') END,
+            error_kind = CASE WHEN s.status IN ('failed', 'retrying') THEN coalesce(a.error_kind, 'internal') END
+        FROM new_rows n JOIN old_rows o USING (id)
+        LEFT JOIN LATERAL (
+            SELECT verdict, error, error_kind FROM attempts a
+            WHERE n.status IN ('todo', 'failed') AND a.job_id = n.id AND a.counted ORDER BY a.id DESC LIMIT 1) a ON true,
+        LATERAL (SELECT sfa_job_status(n.status, a.verdict IN ('retried', 'lost') OR a.verdict = 'released' AND a.error IS NOT NULL) AS status) s
+        WHERE d.queue_job_id = n.id
+          AND (n.status, n.scheduled_at, n.attempts, n.priority) IS DISTINCT FROM (o.status, o.scheduled_at, o.attempts, o.priority);
+    END IF;
+$f$, domain_table), '') FROM (SELECT DISTINCT domain_table FROM job_kinds) t) || $f$
+    PERFORM set_config('sfa.mirroring', '', true);
+    RETURN NULL;
+END $mirror$ $f$;
+    RETURN NULL;
+END $write$;
+CREATE TRIGGER sfa_write_mirror AFTER INSERT OR UPDATE OF domain_table ON job_kinds
+    FOR EACH STATEMENT EXECUTE FUNCTION sfa_write_mirror();
+UPDATE job_kinds SET domain_table = domain_table;
+
+-- Named to run after sfa_queue_after_update, which may have written why an attempt ended.
+CREATE TRIGGER sfa_queue_mirror AFTER UPDATE ON procrastinate_jobs
+    REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION sfa_queue_mirror();
+
+-- What belongs to a queue row goes with it; one that is deleted before its job ended (Procrastinate's delete_job, a
+-- DELETE by hand) cancels the job.
 CREATE FUNCTION sfa_queue_after_delete() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     target text;
 BEGIN
+    DELETE FROM leases l USING old_rows o WHERE l.job_id = o.id;
+    DELETE FROM attempts a USING old_rows o WHERE a.job_id = o.id;
+    DELETE FROM procrastinate_events e USING old_rows o WHERE e.job_id = o.id;
     FOR target IN
         SELECT DISTINCT k.domain_table FROM old_rows o JOIN job_kinds k USING (task_name)
         WHERE o.status IN ('todo', 'doing')
@@ -324,36 +452,6 @@ END $$;
 
 -- ---------------------------------------------------------------- NOTIFY wakes: a topic and an id, never data
 
--- One a queue a statement instead of Procrastinate's two a row; on the same channels, so its own worker wakes too.
-DROP TRIGGER procrastinate_jobs_notify_queue_job_inserted_v1 ON procrastinate_jobs;
-
-CREATE FUNCTION sfa_notify_ready_insert() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    PERFORM pg_notify('sfa_queue', n.queue_name),
-            pg_notify('procrastinate_queue_v1#' || n.queue_name, json_build_object('type', 'job_inserted', 'job_id', n.id)::text),
-            pg_notify('procrastinate_any_queue_v1', json_build_object('type', 'job_inserted', 'job_id', n.id)::text)
-    FROM (SELECT queue_name, max(id) AS id FROM new_rows WHERE status = 'todo' GROUP BY queue_name) n;
-    RETURN NULL;
-END $$;
-
-CREATE FUNCTION sfa_notify_ready_update() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    PERFORM pg_notify('sfa_queue', n.queue_name),
-            pg_notify('procrastinate_queue_v1#' || n.queue_name, json_build_object('type', 'job_inserted', 'job_id', n.id)::text)
-    FROM (SELECT n.queue_name, max(n.id) AS id FROM new_rows n JOIN old_rows o USING (id)
-          WHERE n.status = 'todo' AND (o.status <> 'todo' OR n.scheduled_at IS DISTINCT FROM o.scheduled_at)
-          GROUP BY n.queue_name) n;
-    PERFORM pg_notify('sfa_cancel', n.queue_name)
-    FROM (SELECT DISTINCT n.queue_name FROM new_rows n JOIN old_rows o USING (id)
-          WHERE n.abort_requested AND NOT o.abort_requested) n;
-    RETURN NULL;
-END $$;
-
-CREATE TRIGGER sfa_notify_ready_insert AFTER INSERT ON procrastinate_jobs
-    REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION sfa_notify_ready_insert();
-CREATE TRIGGER sfa_notify_ready_update AFTER UPDATE ON procrastinate_jobs
-    REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION sfa_notify_ready_update();
-
 CREATE FUNCTION sfa_notify_queues() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM pg_notify('sfa_queue', NEW.name);
@@ -367,11 +465,11 @@ DECLARE
     ids uuid[];
 BEGIN
     IF TG_ARGV[0] = 'id' THEN
-        SELECT array_agg(id) INTO ids FROM (SELECT DISTINCT id FROM changed LIMIT 51) t;
+        SELECT array_agg(id) INTO ids FROM (SELECT DISTINCT id FROM changed LIMIT 11) t;
     ELSE
-        SELECT array_agg(track_id) INTO ids FROM (SELECT DISTINCT track_id FROM changed LIMIT 51) t;
+        SELECT array_agg(track_id) INTO ids FROM (SELECT DISTINCT track_id FROM changed LIMIT 11) t;
     END IF;
-    IF cardinality(ids) > 50 THEN
+    IF cardinality(ids) > 10 THEN
         PERFORM pg_notify('sfa_changed', 'tracks');
     ELSE
         PERFORM pg_notify('sfa_changed', 'track:' || id) FROM unnest(ids) id;

@@ -1,50 +1,95 @@
 -- Claim, renew, finish, lose: how an attempt begins and ends. Every write is guarded by (job, token).
 
--- As many ready jobs as there are free slots, in one statement; each comes back with its lease's token.
-CREATE FUNCTION sfa_claim_v1(_worker bigint, _queue text, _slots integer, _lease interval)
+-- The first in line of up to _most locks that nobody holds: what may run next in a queue of jobs with locks. Looks at
+-- the most urgent jobs, and only where those are many of few locks goes from lock to lock instead, so that a line of
+-- 200,000 costs what one of two does.
+CREATE FUNCTION sfa_lock_heads(_queue text, _most integer) RETURNS SETOF bigint LANGUAGE sql STABLE AS $$
+    WITH RECURSIVE urgent AS MATERIALIZED (
+        SELECT lock FROM procrastinate_jobs
+        WHERE status = 'todo' AND scheduled_at IS NULL AND lock IS NOT NULL AND queue_name = _queue
+        ORDER BY -priority::bigint, id LIMIT 100 + _most
+    ), near AS MATERIALIZED (
+        SELECT DISTINCT lock FROM urgent u
+        WHERE NOT EXISTS (SELECT FROM procrastinate_jobs held WHERE held.lock = u.lock AND held.status = 'doing')
+    ), along (lock) AS (
+        (SELECT lock FROM procrastinate_jobs
+         WHERE status = 'todo' AND scheduled_at IS NULL AND lock IS NOT NULL AND queue_name = _queue
+           AND (SELECT count(*) FROM near) < _most AND (SELECT count(*) FROM urgent) = 100 + _most
+         ORDER BY lock LIMIT 1)
+        UNION ALL
+        SELECT (SELECT lock FROM procrastinate_jobs
+                WHERE status = 'todo' AND scheduled_at IS NULL AND lock IS NOT NULL AND queue_name = _queue AND lock > a.lock
+                ORDER BY lock LIMIT 1)
+        FROM along a WHERE a.lock IS NOT NULL
+    ), far AS (
+        SELECT lock FROM along a
+        WHERE lock IS NOT NULL AND NOT EXISTS (SELECT FROM procrastinate_jobs held WHERE held.lock = a.lock AND held.status = 'doing')
+        LIMIT _most
+    )
+    SELECT head.id FROM (SELECT lock FROM near UNION SELECT lock FROM far) free, LATERAL (
+        SELECT id, queue_name FROM procrastinate_jobs
+        WHERE status = 'todo' AND scheduled_at IS NULL AND lock IS NOT NULL AND lock = free.lock
+        ORDER BY -priority::bigint, id LIMIT 1) head
+    WHERE head.queue_name = _queue
+$$;
+
+-- As many ready jobs as there are free slots, in one statement; each comes back with its lease's token. With _running
+-- (how many the worker runs already) the queue's own limit counts as well; as many again may wait to be written. A statement a step: each sees what the
+-- transactions before it have committed.
+CREATE FUNCTION sfa_claim_v1(_worker bigint, _queue text, _slots integer, _lease interval, _running integer DEFAULT NULL, _writing integer DEFAULT 0)
 RETURNS TABLE (job_id bigint, token uuid, task_name text, args jsonb, attempts integer, priority integer, lock text)
-LANGUAGE sql AS $$
-    WITH ready AS (
-        SELECT j.id FROM procrastinate_jobs j
-        WHERE j.status = 'todo' AND j.scheduled_at IS NULL AND j.queue_name = _queue
-          AND NOT EXISTS (SELECT FROM queues q WHERE q.name = _queue AND q.paused)
-          AND (j.lock IS NULL OR NOT EXISTS (
-              SELECT FROM procrastinate_jobs other
-              WHERE other.lock = j.lock AND other.id <> j.id
-                AND (other.status = 'doing'
-                     OR other.status = 'todo' AND other.scheduled_at IS NULL
-                        AND (other.priority, -other.id) > (j.priority, -j.id))))
-        ORDER BY j.priority DESC, j.id
-        LIMIT _slots
-        FOR UPDATE OF j SKIP LOCKED
-    ), claimed AS (
-        UPDATE procrastinate_jobs j SET status = 'doing', worker_id = _worker
-        FROM ready WHERE j.id = ready.id
-        RETURNING j.id, j.task_name, j.args, j.attempts, j.priority, j.lock
+LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+    queue queues;
+    free integer;
+    heads bigint[];
+    chosen bigint[];
+BEGIN
+    SELECT * INTO queue FROM queues WHERE name = _queue;
+    free := least(_slots, coalesce(queue.concurrency, 1) - _running, 2 * coalesce(queue.concurrency, 1) - _running - _writing);
+    IF queue.paused OR free <= 0 THEN
+        RETURN;
+    END IF;
+    IF EXISTS (SELECT FROM procrastinate_jobs WHERE status = 'todo' AND scheduled_at IS NULL AND lock IS NOT NULL AND queue_name = _queue) THEN
+        heads := ARRAY(SELECT sfa_lock_heads(_queue, free));
+    END IF;
+    chosen := ARRAY(
+        WITH plain AS (
+            SELECT id, priority FROM procrastinate_jobs
+            WHERE status = 'todo' AND scheduled_at IS NULL AND lock IS NULL AND queue_name = _queue
+            ORDER BY -priority::bigint, id LIMIT free
+            FOR UPDATE SKIP LOCKED
+        ), locked AS (
+            SELECT id, priority FROM procrastinate_jobs
+            WHERE id = ANY (heads) AND status = 'todo' AND scheduled_at IS NULL
+            FOR UPDATE SKIP LOCKED
+        )
+        SELECT id FROM (SELECT * FROM plain UNION ALL SELECT * FROM locked) ready ORDER BY -priority::bigint, id LIMIT free);
+    IF chosen = '{}' THEN
+        RETURN;
+    END IF;
+    RETURN QUERY
+    WITH claimed AS (
+        UPDATE procrastinate_jobs SET status = 'doing', worker_id = _worker
+        WHERE id = ANY (chosen)
+        RETURNING id, task_name, args, attempts, priority, lock
     ), leased AS (
-        INSERT INTO leases (job_id, token, worker_id, expires_at)
-        SELECT id, gen_random_uuid(), _worker, now() + _lease FROM claimed
-        RETURNING leases.job_id, leases.token
-    ), begun AS (
-        INSERT INTO attempts (job_id, token, worker)
-        SELECT l.job_id, l.token, w.name || '@' || w.host FROM leased l, workers w WHERE w.id = _worker
+        INSERT INTO leases (job_id, token, worker_id, worker, expires_at)
+        SELECT c.id, gen_random_uuid(), w.id, w.name || '@' || w.host, now() + _lease FROM claimed c, workers w WHERE w.id = _worker
+        RETURNING job_id, token
     )
     SELECT c.id, l.token, c.task_name::text, c.args, c.attempts, c.priority, c.lock
     FROM claimed c JOIN leased l ON l.job_id = c.id
-    ORDER BY c.priority DESC, c.id
-$$;
+    ORDER BY -c.priority::bigint, c.id;
+END $$;
 
 -- The same for one job that somebody else has set to 'doing' (Procrastinate's own worker). No row: it is leased already.
 CREATE FUNCTION sfa_lease_v1(_job bigint, _worker bigint, _name text, _lease interval) RETURNS uuid LANGUAGE sql AS $$
-    WITH leased AS (
-        INSERT INTO leases (job_id, token, worker_id, expires_at)
-        SELECT id, gen_random_uuid(), _worker, now() + _lease FROM procrastinate_jobs WHERE id = _job AND status = 'doing'
-        ON CONFLICT DO NOTHING
-        RETURNING job_id, token
-    ), begun AS (
-        INSERT INTO attempts (job_id, token, worker) SELECT job_id, token, _name FROM leased
-    )
-    SELECT token FROM leased
+    INSERT INTO leases (job_id, token, worker_id, worker, expires_at)
+    SELECT id, gen_random_uuid(), _worker, _name, now() + _lease FROM procrastinate_jobs WHERE id = _job AND status = 'doing'
+    ON CONFLICT DO NOTHING
+    RETURNING token
 $$;
 
 -- Jobs whose time has come join the ready ones; the trigger wakes their queue.
@@ -92,8 +137,9 @@ CREATE FUNCTION sfa_finish_v1(
 DECLARE
     verdict_now attempt_verdict := _verdict;
     next_status procrastinate_job_status;
+    lease leases;
 BEGIN
-    DELETE FROM leases WHERE job_id = _job AND token = _token;
+    DELETE FROM leases WHERE job_id = _job AND token = _token RETURNING * INTO lease;
     IF NOT FOUND THEN
         RETURN false;
     END IF;
@@ -101,8 +147,8 @@ BEGIN
        AND (SELECT abort_requested FROM procrastinate_jobs WHERE id = _job FOR UPDATE) THEN
         verdict_now := 'cancelled';
     END IF;
-    UPDATE attempts SET ended_at = now(), verdict = verdict_now, error = _error, error_kind = _error_kind, certificate = _certificate
-    WHERE job_id = _job AND token = _token;
+    INSERT INTO attempts (job_id, token, worker, started_at, verdict, error, error_kind, certificate)
+    VALUES (_job, _token, lease.worker, lease.acquired_at, verdict_now, _error, _error_kind, _certificate);
     next_status := CASE verdict_now WHEN 'completed' THEN 'succeeded' WHEN 'failed' THEN 'failed'
                                     WHEN 'cancelled' THEN 'aborted' ELSE 'todo' END;
     IF verdict_now = 'lost' AND sfa_crashes(_job) >= (
@@ -120,6 +166,27 @@ BEGIN
         WHERE id = _job AND status = 'doing';
     END IF;
     RETURN true;
+END $$;
+
+-- Completes many attempts at once; what comes back is what was held, the rest is somebody else's by now.
+CREATE FUNCTION sfa_ack_v1(_jobs bigint[], _tokens uuid[], _certificates jsonb[])
+RETURNS TABLE (job_id bigint, token uuid) LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    WITH ended AS (
+        DELETE FROM leases l USING unnest(_jobs, _tokens, _certificates) AS given (job_id, token, certificate)
+        WHERE l.job_id = given.job_id AND l.token = given.token
+        RETURNING l.job_id, l.token, l.worker, l.acquired_at, given.certificate
+    ), noted AS (
+        INSERT INTO attempts (job_id, token, worker, started_at, verdict, certificate)
+        SELECT job_id, token, worker, acquired_at, 'completed', certificate FROM ended
+    ), completed AS (
+        UPDATE procrastinate_jobs j SET status = 'succeeded', attempts = j.attempts + 1, scheduled_at = NULL,
+            abort_requested = false, worker_id = NULL
+        FROM ended WHERE j.id = ended.job_id AND j.status = 'doing'
+    )
+    SELECT job_id, token FROM ended;
 END $$;
 
 -- Attempts whose worker is gone. Each job runs again at once, unless it was cancelled or has used up its crashes:

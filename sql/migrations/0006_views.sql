@@ -20,20 +20,33 @@ CREATE VIEW sfa_queues AS
     FROM queues q LEFT JOIN procrastinate_jobs j ON j.queue_name = q.name AND j.status IN ('todo', 'doing')
     GROUP BY q.name;
 
+-- What runs (it has a lease and no verdict yet), and every attempt that has ended.
 CREATE VIEW sfa_attempts AS
     SELECT a.id, a.job_id AS queue_job_id, j.task_name AS kind, j.args ->> 'job_id' AS job,
            row_number() OVER (PARTITION BY a.job_id ORDER BY a.id) AS number,
            a.worker, a.started_at, a.ended_at, a.verdict, a.error, a.error_kind, a.certificate,
-           l.expires_at AS lease_until
+           NULL::timestamptz AS lease_until
     FROM attempts a JOIN procrastinate_jobs j ON j.id = a.job_id
-    LEFT JOIN leases l ON l.job_id = a.job_id AND l.token = a.token;
+    UNION ALL
+    SELECT NULL, l.job_id, j.task_name, j.args ->> 'job_id',
+           1 + (SELECT count(*) FROM attempts a WHERE a.job_id = l.job_id),
+           l.worker, l.acquired_at, NULL, NULL, NULL, NULL, NULL, l.expires_at
+    FROM leases l JOIN procrastinate_jobs j ON j.id = l.job_id;
+
+-- Hot statements have one good plan, whatever the statistics say at the time: by the indexes made for them.
+ALTER FUNCTION sfa_claim_v1 SET plan_cache_mode = force_generic_plan;
+ALTER FUNCTION sfa_claim_v1 SET enable_seqscan = off;
+ALTER FUNCTION sfa_claim_v1 SET enable_bitmapscan = off;
+ALTER FUNCTION sfa_claim_v1 SET enable_sort = off;
+ALTER FUNCTION sfa_ack_v1 SET plan_cache_mode = force_generic_plan;
+ALTER FUNCTION sfa_ack_v1 SET enable_seqscan = off;
 
 DO $$
 DECLARE
     f regprocedure;
 BEGIN
     FOR f IN SELECT p.oid::regprocedure FROM pg_proc p
-             WHERE p.pronamespace = current_schema()::regnamespace AND p.proname LIKE 'sfa\_%' AND p.proname <> 'sfa_job_status' LOOP
+             WHERE p.pronamespace = current_schema()::regnamespace AND p.proname LIKE 'sfa\_%' AND p.proname NOT IN ('sfa_job_status', 'sfa_keys') LOOP
         EXECUTE format('ALTER FUNCTION %s SET search_path FROM CURRENT', f);
     END LOOP;
 END $$;

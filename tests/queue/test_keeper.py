@@ -51,7 +51,13 @@ class Rig:
                 "INSERT INTO procrastinate_jobs (queue_name, task_name) VALUES ('default', 'x')"
             )
             row = await session.one(
-                "queue_claim", worker=self.worker, queue="default", slots=1, lease=9
+                "queue_claim",
+                worker=self.worker,
+                queue="default",
+                slots=1,
+                lease=9,
+                running=0,
+                writing=0,
             )
         assert row
         return Claimed(**row)
