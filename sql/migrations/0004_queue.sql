@@ -31,7 +31,7 @@ CREATE TABLE leases (
     job_id bigint PRIMARY KEY,
     token uuid NOT NULL,
     worker_id bigint NOT NULL,
-    worker text NOT NULL,
+    worker text NOT NULL DEFAULT '',
     acquired_at timestamptz NOT NULL DEFAULT now(),
     expires_at timestamptz NOT NULL
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02);

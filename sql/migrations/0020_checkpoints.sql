@@ -34,9 +34,10 @@ $$;
 CREATE FUNCTION sfa_resume_v1(_job bigint, _token uuid, _port text, _op text) RETURNS jsonb
 LANGUAGE sql SET search_path FROM CURRENT AS $$
     UPDATE checkpoints c SET handed = c.handed + 1
-    FROM leases l, attempts a
+    FROM leases l
     WHERE c.job_id = _job AND c.port = _port AND c.op = _op AND c.handed < 3
       AND l.job_id = c.job_id AND l.token = _token
-      AND a.job_id = c.job_id AND a.token = c.token AND a.counted
+      -- The sender runs on, or its attempt has ended and counts.
+      AND (c.token = l.token OR EXISTS (SELECT FROM attempts a WHERE a.job_id = c.job_id AND a.token = c.token AND a.counted))
     RETURNING c.data
 $$;
