@@ -26,6 +26,7 @@ COMMANDS = {
     "up": "start everything",
     "down": "stop everything",
     "status": "say what is running",
+    "tree": "show every process: programs, workers, children, their jobs",
     "logs": "show the programs' logs",
     "psql": "open the database in psql",
     "doctor": "check this installation, and say what to do",
@@ -35,9 +36,10 @@ COMMANDS = {
     "worker": "run one queue's worker (supervisord does)",
     "web": "run the web server (supervisord does)",
     "postgres": "run the embedded PostgreSQL (supervisord does)",
+    "events": "listen to supervisord's events (supervisord does)",
 }
 # They run until they are stopped, and their output is a log.
-SERVICES = frozenset({"worker", "web", "postgres"})
+SERVICES = frozenset({"worker", "web", "postgres", "events"})
 
 
 class Command(Protocol):

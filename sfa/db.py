@@ -117,6 +117,13 @@ class SyncSession:
 
     def all(self, name: str, /, **parameters: Any) -> list[Row]:
         """Every row of the statement; `DatabaseUnavailable` within seconds if nobody answers."""
+        return self._execute(name, parameters).fetchall()
+
+    def run(self, name: str, /, **parameters: Any) -> int:
+        """Execute the statement; the number of rows it touched."""
+        return self._execute(name, parameters).rowcount
+
+    def _execute(self, name: str, parameters: Row) -> psycopg.Cursor[Row]:
         with translated():
             if self._connection is None or self._connection.closed:
                 self._connection = psycopg.Connection[Row].connect(
@@ -126,7 +133,7 @@ class SyncSession:
                 limit = {"ms": str(int(self._timeout * 1000))}
                 self._connection.execute(statement("session_timeout"), limit)
             try:
-                return self._connection.execute(statement(name), parameters).fetchall()
+                return self._connection.execute(statement(name), parameters)
             except UNAVAILABLE:
                 self._connection.close()
                 raise

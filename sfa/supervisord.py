@@ -51,6 +51,7 @@ class Program:
     pid: int
     seconds: int
     description: str
+    exit_code: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -135,7 +136,14 @@ class Supervisord:
         for info in self._ask("getAllProcessInfo"):
             seconds = info["now"] - info["start"] if info["statename"] == "RUNNING" else 0
             found.append(
-                Program(info["name"], info["statename"], info["pid"], seconds, info["description"])
+                Program(
+                    info["name"],
+                    info["statename"],
+                    info["pid"],
+                    seconds,
+                    info["description"],
+                    info["exitstatus"],
+                )
             )
         return found
 

@@ -165,6 +165,8 @@ class Process:
 
     def strike(self) -> None:
         """SIGKILL, now, from any thread."""
+        # What dies with it falls to us, and as a zombie it carries no mark any more.
+        kin.doom(list(kin.descendants(self.pid)))
         if self._group is not None:
             self._group.kill()
         if self.returncode is None:
@@ -206,6 +208,7 @@ class Process:
 
     async def _bury(self) -> int:
         await self._reaped
+        kin.kill_marked(self.mark)
         # The group may outlive its leader, and so may what left the group.
         _signal_group(self.pid, signal.SIGKILL)
         if self._group is not None:
