@@ -64,6 +64,12 @@ def test_stems_and_charts_arrive_on_an_open_track_page(page: "Page", world: Worl
     world.finish(job)
     page.get_by_text("1 finished job").wait_for()
     assert page.locator("sfa-chart[data-kind=spectrum] path.line").count() == 2
+    for kind, mark, least in (
+        ("radar", ".radar-dot", 6),
+        ("beats", ".beat-dot", 9),
+        ("mfcc", ".heat", 500),
+    ):
+        assert page.locator(f"sfa-chart[data-kind={kind}] {mark}").count() >= least
     assert not_reloaded(page)
 
 

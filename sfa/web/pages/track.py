@@ -10,6 +10,7 @@ from uuid import UUID
 
 from sfa.db import Row, Session
 from sfa.web.failures import Missing
+from sfa.web.glance import glance
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ class Track:
             "separations": sets,
             "chosen": chosen,
             "features": features["features"] if features else None,
+            "radar": glance(features) if features else [],
         }
 
 

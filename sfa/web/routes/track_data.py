@@ -7,6 +7,7 @@ from starlette.responses import JSONResponse, Response
 
 from sfa.web.addresses import identity, track_of
 from sfa.web.failures import Missing
+from sfa.web.glance import glance
 from sfa.web.services import services, user
 
 
@@ -40,6 +41,10 @@ async def track_analysis(request: Request) -> Response:
             "duration": found["duration_ms"] / 1000,
             "key": found["key"],
             "chroma": found["features"].get("chroma", []),
-            "series": {name: series.get(name, []) for name in ("times", "centroid", "rolloff")},
+            "beats": found["features"].get("beats", []),
+            "radar": glance(found),
+            "series": {
+                name: series.get(name, []) for name in ("times", "centroid", "rolloff", "mfcc")
+            },
         }
     )

@@ -1,8 +1,11 @@
 // <sfa-chart>: fetches the analysis once a page and draws its kind; draws again when its width changes.
+import { beats } from "./beats.js";
 import { chroma } from "./chroma.js";
+import { mfcc } from "./mfcc.js";
+import { radar } from "./radar.js";
 import { spectrum } from "./spectrum.js";
 
-const KINDS = { chroma, spectrum };
+const KINDS = { beats, chroma, mfcc, radar, spectrum };
 const fetched = new Map();
 
 function analysis(address) {

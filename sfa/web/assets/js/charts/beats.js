@@ -1,0 +1,35 @@
+// The beat grid: how long each beat lasts, as tempo over time; a steady track is a straight line. A click or Enter seeks.
+import { axisBottom, axisLeft } from "d3-axis";
+import { bisectCenter, extent } from "d3-array";
+import { scaleLinear } from "d3-scale";
+import { pointer, select } from "d3-selection";
+import { clock } from "../clock.js";
+import { reader } from "./reader.js";
+
+const HEIGHT = 240;
+const EDGE = { top: 12, right: 12, bottom: 26, left: 40 };
+
+export function beats(element, { duration, beats: times }, width) {
+    if (times.length < 3) {
+        element.textContent = "No steady beat was found.";
+        return;
+    }
+    const tempi = times.slice(1).map((time, i) => 60 / (time - times[i]));
+    const [low, high] = extent(tempi);
+    const x = scaleLinear([0, Math.max(duration, times.at(-1))], [EDGE.left, width - EDGE.right]);
+    const y = scaleLinear([low - 4, high + 4], [HEIGHT - EDGE.bottom, EDGE.top]).nice();
+    const svg = select(element).append("svg").attr("viewBox", `0 0 ${width} ${HEIGHT}`).attr("tabindex", 0).attr("role", "img")
+        .attr("aria-label", `${times.length} beats, from ${low.toFixed(1)} to ${high.toFixed(1)} BPM; arrow keys read them, enter plays from there`);
+    svg.append("g").attr("class", "grid").attr("transform", `translate(${EDGE.left},0)`)
+        .call(axisLeft(y).ticks(5).tickSize(-(width - EDGE.left - EDGE.right))).call((axis) => axis.select(".domain").remove());
+    svg.append("g").attr("transform", `translate(0,${HEIGHT - EDGE.bottom})`).call(axisBottom(x).ticks(Math.max(2, width / 110)).tickFormat(clock));
+    svg.append("g").selectAll("line").data(times).join("line").attr("class", (_, i) => (i % 4 ? "beat" : "beat beat-four"))
+        .attr("x1", x).attr("x2", x).attr("y1", (_, i) => HEIGHT - EDGE.bottom - (i % 4 ? 8 : 16)).attr("y2", HEIGHT - EDGE.bottom);
+    svg.append("g").selectAll("circle").data(tempi).join("circle").attr("class", "beat-dot").attr("r", 2.2)
+        .attr("cx", (_, i) => x(times[i])).attr("cy", y);
+    reader(element, svg, {
+        times: times.slice(0, -1), x, top: EDGE.top, bottom: HEIGHT - EDGE.bottom,
+        nearest: (event) => bisectCenter(times, x.invert(pointer(event)[0])),
+        text: (i) => `beat ${i + 1} at ${times[i].toFixed(2)} s · ${tempi[i].toFixed(1)} BPM`,
+    });
+}

@@ -1,0 +1,38 @@
+// The timbre over time: thirteen coefficients as rows of a heat map, each on its own scale; dark to light is low to high.
+import { axisBottom, axisLeft } from "d3-axis";
+import { bisectCenter, extent, range } from "d3-array";
+import { scaleBand, scaleLinear } from "d3-scale";
+import { pointer, select } from "d3-selection";
+import { clock } from "../clock.js";
+import { reader } from "./reader.js";
+
+const HEIGHT = 260;
+const EDGE = { top: 8, right: 12, bottom: 26, left: 30 };
+
+export function mfcc(element, { duration, series }, width) {
+    const { times, mfcc: rows } = series;
+    if (!times.length) {
+        element.textContent = "Silence has no timbre to draw.";
+        return;
+    }
+    const columns = Math.min(times.length, Math.floor((width - EDGE.left - EDGE.right) / 3));
+    const x = scaleLinear([0, Math.max(duration, times.at(-1))], [EDGE.left, width - EDGE.right]);
+    const y = scaleBand(range(rows.length), [HEIGHT - EDGE.bottom, EDGE.top]);
+    const svg = select(element).append("svg").attr("viewBox", `0 0 ${width} ${HEIGHT}`).attr("tabindex", 0).attr("role", "img")
+        .attr("aria-label", "Thirteen timbre coefficients over time; arrow keys read a moment, enter plays from there");
+    const step = (x(times.at(-1)) - EDGE.left) / columns;
+    rows.forEach((row, number) => {
+        const [low, high] = extent(row);
+        const shade = scaleLinear([low, high === low ? low + 1 : high], [0.06, 1]);
+        svg.append("g").selectAll("rect").data(range(columns)).join("rect").attr("class", "heat")
+            .attr("x", (i) => EDGE.left + i * step).attr("width", step + 0.3).attr("y", y(number)).attr("height", y.bandwidth() + 0.3)
+            .attr("fill-opacity", (i) => shade(row[Math.floor((i * row.length) / columns)]).toFixed(2));
+    });
+    svg.append("g").attr("transform", `translate(${EDGE.left},0)`).call(axisLeft(y).tickSize(0)).call((axis) => axis.select(".domain").remove());
+    svg.append("g").attr("transform", `translate(0,${HEIGHT - EDGE.bottom})`).call(axisBottom(x).ticks(Math.max(2, width / 110)).tickFormat(clock));
+    reader(element, svg, {
+        times, x, top: EDGE.top, bottom: HEIGHT - EDGE.bottom,
+        nearest: (event) => bisectCenter(times, x.invert(pointer(event)[0])),
+        text: (i) => `${clock(times[i])} · ${rows.slice(0, 4).map((row, n) => `${n}: ${row[i].toFixed(1)}`).join(" · ")} …`,
+    });
+}
