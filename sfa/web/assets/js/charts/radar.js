@@ -6,7 +6,7 @@ import { curveLinearClosed, lineRadial } from "d3-shape";
 const HEIGHT = 260;
 
 export function radar(element, { radar: axes }, width) {
-    const radius = Math.min(width / 2 - 90, HEIGHT / 2 - 30);
+    const radius = Math.min(width / 2 - 125, HEIGHT / 2 - 30);
     const r = scaleLinear([0, 1], [0, Math.max(40, radius)]);
     const angle = (i) => (i / axes.length) * 2 * Math.PI;
     const svg = select(element).append("svg").attr("viewBox", `${-width / 2} ${-HEIGHT / 2} ${width} ${HEIGHT}`).attr("role", "img")
