@@ -30,6 +30,8 @@ from sfa.errors import ObjectMissing, StoreError
 
 _KEY = re.compile(r"^[A-Za-z0-9_-][A-Za-z0-9_.\-]*(/[A-Za-z0-9_-][A-Za-z0-9_.\-]*)*$")
 CHUNK = 1 << 20
+KEPT = "keep-"
+KEPT_SECONDS = 86_400
 
 
 def checked(key: str) -> str:
@@ -162,7 +164,8 @@ class Store:
         # What is very young may not have been locked yet by whoever makes it.
         young = time.time() - 60
         for left in self._scratch_base().iterdir():
-            if left.stat().st_mtime > young:
+            old = young - KEPT_SECONDS if left.name.startswith(KEPT) else young
+            if left.stat().st_mtime > old:
                 continue
             handle = os.open(left, os.O_RDONLY)
             try:
@@ -177,6 +180,12 @@ class Store:
             finally:
                 os.close(handle)
         return removed
+
+    def kept(self, name: str) -> Path:
+        """A folder on this host that outlives whoever works in it; unused for a day, the next sweep removes it."""
+        folder = self._scratch_base() / f"{KEPT}{checked(name)}"
+        folder.mkdir(exist_ok=True)
+        return folder
 
     @asynccontextmanager
     async def scratch(self) -> AsyncIterator[Path]:

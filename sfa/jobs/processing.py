@@ -3,6 +3,7 @@
 The same recipe (`sfa.jobs.recipe`) is separated once: where a complete separation of it is in the store, whoever's, its
 stems are linked; where another job is at work on it, this one waits and links. The files of an attempt lie under
 the attempt's own key, so that an attempt that was given up and comes back can't overwrite its successor's.
+Stems grow in a folder that is the job's own and outlives its attempts: the next one on this host goes on in it.
 Limit: a job that waits for another's separation keeps its slot.
 """
 
@@ -30,7 +31,9 @@ WAIT_SECONDS: Final = 1.0
 _MEASURES: Final = (
     "stem_type", "audio_key", "format", "duration_ms", "sample_rate", "channels", "bytes", "sha256", "rms_db", "peak_db",
 )  # fmt: skip
-_FACTS: Final = ("model", "engine", "residual_db", "seconds", "device")
+_FACTS: Final = (
+    "model", "engine", "residual_db", "seconds", "device", "precision", "runtime", "peak_bytes", "resumed_ms",
+)  # fmt: skip
 
 
 @app.task(name="processing", queue="processing", pass_context=True, retry=Again())
@@ -51,7 +54,7 @@ async def perform(work: Run) -> Record:
         if (linked := await _turn(work, name)) is not None:
             facts, stems = {**linked[0]["result"], "linked": True}, linked
         else:
-            facts, stems = await _separate(work, audio)
+            facts, stems = await _separate(work, audio, name)
 
     async def record(session: Session) -> None:
         # Locked first: a job that runs again replaces only its own stems, whoever else writes for the track.
@@ -108,7 +111,9 @@ async def _turn(work: Run, name: str) -> list[dict[str, Any]] | None:
         await asyncio.sleep(WAIT_SECONDS)
 
 
-async def _separate(work: Run, audio: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+async def _separate(
+    work: Run, audio: Path, name: str
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Have the runner do it, and put the stems into the store."""
     row, store = work.row, work.resources.store
     options: Mapping[str, Any] = row["options"]
@@ -121,8 +126,9 @@ async def _separate(work: Run, audio: Path) -> tuple[dict[str, Any], list[dict[s
             model=row["model"],
             out=str(out),
             models=str(work.resources.config.models_folder),
-            format=form,
-            **({"stems": options["stems"]} if options.get("stems") else {}),
+            work=str(store.kept(str(row["id"]))),
+            recipe=name,
+            **options,
         )
         folder = f"stems/{row['track_id']}/{row['id']}/{work.attempt.claimed.token.hex[:12]}"
         stems = [
@@ -132,7 +138,7 @@ async def _separate(work: Run, audio: Path) -> tuple[dict[str, Any], list[dict[s
         await work.pin(*(stem["audio_key"] for stem in stems))
         for stem in stems:
             await store.put_file(stem["audio_key"], out / stem["file"])
-    return {name: answer[name] for name in _FACTS}, stems
+    return {fact: answer[fact] for fact in _FACTS}, stems
 
 
 async def _weights(work: Run) -> None:

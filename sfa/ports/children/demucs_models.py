@@ -10,7 +10,6 @@ Limit: quantised models (mdx_q, …) need diffq and are refused.
 from __future__ import annotations
 
 import fractions
-import os
 import pickle
 import re
 from collections.abc import Iterator
@@ -36,9 +35,6 @@ CLASSES: Final[list[Any]] = [HTDemucs, HDemucs, Demucs, fractions.Fraction]
 
 _kept: dict[tuple[object, ...], Any] = {}
 
-if os.environ.get("OMP_NUM_THREADS", "").isdigit():
-    torch.set_num_threads(max(1, int(os.environ["OMP_NUM_THREADS"])))
-
 
 def get(name: str, folder: Path) -> Any:
     """Return the model as a bag, on the CPU and in evaluation mode."""
@@ -60,13 +56,10 @@ def get(name: str, folder: Path) -> Any:
         model = BagOfModels([_load(path) for path in paths], weights, segment)
         if model.audio_channels != 2:
             raise InputError(f"{name} is not a stereo model; choose another")
+        for member, path in zip(model.models, paths, strict=True):
+            member.weights_file = path
         _kept[key] = model.eval()
     return _kept[key]
-
-
-def device() -> str:
-    """Return "cuda" where torch sees one, else "cpu"."""
-    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 @contextmanager

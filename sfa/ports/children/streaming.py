@@ -2,7 +2,8 @@
 
 Two passes over the file: length, mean and deviation first; then segments are read, separated and
 overlap-added, and what no later segment touches is yielded. The arithmetic is that of
-``demucs.apply.apply_model(shifts=0, overlap=0.25)``, in its order, so the output is bit-equal.
+``demucs.apply.apply_model(shifts=0, overlap=…)``, in its order, so that in float32 on a CPU the output is bit-equal.
+With each piece comes the state from which another process goes on, to the same bits.
 Networks of a bag advance together along the track; one whose weights are zero for every stem that is
 kept is not run. Progress and cancel also act within a segment, after each layer.
 Limit: memory is that of the longest segment of the bag (44 s for mdx_extra).
@@ -10,7 +11,7 @@ Limit: memory is that of the longest segment of the bag (44 s for mdx_extra).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -21,10 +22,13 @@ from demucs.utils import center_trim
 
 from sfa.ports.child import Call, InputError
 from sfa.ports.children.audio import Block, Track
+from sfa.ports.children.engines import Engine
 
 OVERLAP: Final = 0.25
 # Share of the progress line that the first pass takes.
 FIRST: Final = 3.0
+# What is kept of a network, in the order of `Network.state`.
+STATE: Final = ("sum", "weights", "places")
 
 
 class Mix:
@@ -47,7 +51,10 @@ class Mix:
         return self._held[:, start - self._start : end - self._start]
 
     def forget(self, before: int) -> None:
-        """Drop what lies before a frame."""
+        """Drop what lies before a frame; what was not read yet is read and dropped a piece at a time."""
+        while before > self._start + self._held.shape[-1]:
+            self._start += self._held.shape[-1]
+            self._held = next(self._pieces)
         if before > self._start:
             self._held = self._held[:, before - self._start :].clone()
             self._start = before
@@ -56,23 +63,33 @@ class Mix:
 class Network:
     """One network of a bag, at its place on the track, with its unfinished overlap-add."""
 
-    def __init__(self, model: Any, length: int, device: str) -> None:
+    def __init__(self, model: Any, engine: Engine, length: int, overlap: float) -> None:
         self.model = model
-        self.device = device
+        self.engine = engine
         self.length = length
         self.segment = int(model.samplerate * model.segment)
-        self.stride = int((1 - OVERLAP) * self.segment)
+        self.stride = int((1 - overlap) * self.segment)
         self.segments = -(-length // self.stride)
         self.offset = 0  # all before it is finished
         ramp = [
-            torch.arange(1, self.segment // 2 + 1, device=device),
-            torch.arange(self.segment - self.segment // 2, 0, -1, device=device),
+            torch.arange(1, self.segment // 2 + 1),
+            torch.arange(self.segment - self.segment // 2, 0, -1),
         ]
         weight = torch.cat(ramp)
         self.weight = weight / weight.max()
         self._first = 0
         self._sum = torch.zeros(len(model.sources), 2, 0)
         self._weights = torch.zeros(0)
+
+    @property
+    def state(self) -> tuple[Any, ...]:
+        """The unfinished overlap-add, its weights, and (offset, first frame of it)."""
+        return self._sum.numpy(), self._weights.numpy(), np.array([self.offset, self._first])
+
+    def restore(self, state: tuple[Any, ...]) -> None:
+        """Go on from ``state``."""
+        self._sum, self._weights = torch.from_numpy(state[0]), torch.from_numpy(state[1])
+        self.offset, self._first = (int(place) for place in state[2])
 
     @property
     def before(self) -> int:
@@ -84,17 +101,30 @@ class Network:
         """How far the shortest last segment reaches back to fill up its padding."""
         return self.segment if isinstance(self.model, HTDemucs) else self._valid(self.segment)
 
-    def run(self, mix: Mix) -> None:
-        """Separate the next segment and add it."""
-        size = min(self.segment, self.length - self.offset)
+    def run(self, mix: Mix) -> int:
+        """Separate the next segments, as many as the engine takes at once, and add them; how many."""
+        sizes: list[int] = []
+        padded: list[torch.Tensor] = []
+        place = self.offset
+        while place < self.length and len(sizes) < self.engine.batch:
+            size = min(self.segment, self.length - place)
+            one = self._padded(mix, place, size)
+            if padded and one.shape != padded[0].shape:
+                break
+            sizes.append(size)
+            padded.append(one)
+            place += self.stride
+        for out, size in zip(self.engine(torch.stack(padded)), sizes, strict=True):
+            self._add(center_trim(out, size), size)
+        return len(sizes)
+
+    def _add(self, out: torch.Tensor, size: int) -> None:
         grown = self.offset + size - self._first - self._sum.shape[-1]
         self._sum = torch.nn.functional.pad(self._sum, (0, grown))
         self._weights = torch.nn.functional.pad(self._weights, (0, grown))
-        with torch.no_grad():
-            out = center_trim(self.model(self._padded(mix, size).to(self.device)[None]), size)
         place = slice(self.offset - self._first, self.offset - self._first + size)
-        self._sum[..., place] += (self.weight[:size] * out[0]).to("cpu")
-        self._weights[place] += self.weight[:size].to("cpu")
+        self._sum[..., place] += self.weight[:size] * out
+        self._weights[place] += self.weight[:size]
         self.offset = min(self.offset + self.stride, self.length)
 
     def take(self, end: int) -> torch.Tensor:
@@ -111,37 +141,51 @@ class Network:
             return int(self.model.valid_length(size))
         return size
 
-    def _padded(self, mix: Mix, size: int) -> torch.Tensor:
+    def _padded(self, mix: Mix, offset: int, size: int) -> torch.Tensor:
         target = self._valid(size)
-        start = max(0, self.offset - (target - size) // 2)
-        end = min(self.length, self.offset - (target - size) // 2 + target)
+        start = max(0, offset - (target - size) // 2)
+        end = min(self.length, offset - (target - size) // 2 + target)
         # Demucs's own padding, told that the track begins where the view does: where the view is
         # shorter than wanted, the track ends there too.
-        chunk = TensorChunk(mix.view(start, end), self.offset - start, size)
+        chunk = TensorChunk(mix.view(start, end), offset - start, size)
         padded: torch.Tensor = chunk.padded(target)
         return padded
 
 
-def apply(
-    bag: Any, mix: Mix, kept: list[str], device: str, heard: Callable[[float], None]
-) -> Iterator[tuple[int, int, torch.Tensor]]:
-    """Yield (start, end, (kept stems, 2, frames)); ``heard`` gets the share 0..1 that is done."""
+Parts = list[tuple[Network, list[float]]]
+
+
+def networks(
+    bag: Any, kept: list[str], length: int, overlap: float, engine: Callable[[Any], Engine]
+) -> Parts:
+    """Return those networks of a bag that ``kept`` needs, with each one's weight for each kept stem."""
     index = [bag.sources.index(name) for name in kept]
-    totals = [sum(weights[k] for weights in bag.weights) for k in index]
-    parts = [
-        (Network(model, mix.length, device), [weights[k] for k in index])
+    return [
+        (Network(model, engine(model), length, overlap), [weights[k] for k in index])
         for model, weights in zip(bag.models, bag.weights, strict=True)
         if any(weights[k] for k in index)
     ]
-    count, done = sum(network.segments for network, _ in parts), 0
-    taken = 0
-    for network, _ in parts:
-        network.model.to(device)
+
+
+def apply(
+    bag: Any,
+    mix: Mix,
+    kept: list[str],
+    parts: Parts,
+    heard: Callable[[float], None],
+    taken: int = 0,
+) -> Iterator[tuple[int, int, torch.Tensor]]:
+    """Yield (start, end, (kept stems, 2, frames)) from ``taken`` on; ``heard`` gets the share 0..1 that is done."""
+    index = [bag.sources.index(name) for name in kept]
+    totals = [sum(weights[k] for weights in bag.weights) for k in index]
+    count = sum(network.segments for network, _ in parts)
+    done = sum(min(network.segments, -(-network.offset // network.stride)) for network, _ in parts)
+    if taken:
+        mix.forget(min(taken, *(network.before for network, _ in parts)))
     while taken < mix.length:
         network = min((network for network, _ in parts), key=lambda network: network.offset)
         with _listened(network.model, heard, done, count):
-            network.run(mix)
-        done += 1
+            done += network.run(mix)
         heard(done / count)
         ready = min(network.offset for network, _ in parts)
         if ready > taken:
@@ -184,10 +228,19 @@ class _listened:  # noqa: N801 - a context manager, used like a function
 
 
 def separate(
-    bag: Any, track: Track, call: Call, kept: list[str], device: str
-) -> Iterator[tuple[Block, dict[str, Block]]]:
-    """Yield (mix, stems) pieces of a track, normalised as Demucs's command line does."""
-    length, mean, deviation = _measure(track, bag.samplerate, call)
+    bag: Any,
+    track: Track,
+    call: Call,
+    kept: list[str],
+    overlap: float,
+    engine: Callable[[Any], Engine],
+    saved: Mapping[str, Any],
+) -> Iterator[tuple[Block, dict[str, Block], dict[str, Any]]]:
+    """Yield (mix, stems, state) pieces of a track, normalised as Demucs's command line does, from ``saved`` on."""
+    if "taken" in saved:
+        length, mean, deviation = int(saved["length"]), *map(float, saved["level"])
+    else:
+        length, mean, deviation = _measure(track, bag.samplerate, call)
 
     def pieces() -> Iterator[torch.Tensor]:
         for block in track.stereo(bag.samplerate):
@@ -196,11 +249,24 @@ def separate(
     def heard(share: float) -> None:
         call.progress(FIRST + (98 - FIRST) * share, "separating")
 
+    parts = networks(bag, kept, length, overlap, engine)
+    taken = int(saved.get("taken", 0))
+    if taken:
+        for number, (network, _) in enumerate(parts):
+            network.restore(tuple(saved[f"{number}.{name}"] for name in STATE))
     mix = Mix(pieces(), length)
-    for start, end, estimates in apply(bag, mix, kept, device, heard):
+    for start, end, estimates in apply(bag, mix, kept, parts, heard, taken):
         raw = mix.view(start, end) * deviation + mean
         stems = (estimates * deviation + mean).transpose(1, 2).contiguous().numpy()
-        yield raw.T.contiguous().numpy(), dict(zip(kept, stems, strict=True))
+        state: dict[str, Any] = {
+            "taken": end,
+            "length": length,
+            "level": np.array([mean, deviation], np.float64),
+        }
+        for number, (network, _) in enumerate(parts):
+            for name, value in zip(STATE, network.state, strict=True):
+                state[f"{number}.{name}"] = value
+        yield raw.T.contiguous().numpy(), dict(zip(kept, stems, strict=True)), state
 
 
 def _measure(track: Track, rate: int, call: Call) -> tuple[int, float, float]:
