@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -118,6 +120,8 @@ async def _separate(
     row, store = work.row, work.resources.store
     options: Mapping[str, Any] = row["options"]
     form = options.get("format", "wav")
+    kept = store.kept(str(row["id"]))
+    work.closing.append(partial(_forget, work, kept))
     async with store.scratch() as out:
         answer = await work.call(
             "demucs_runner",
@@ -126,7 +130,7 @@ async def _separate(
             model=row["model"],
             out=str(out),
             models=str(work.resources.config.models_folder),
-            work=str(store.kept(str(row["id"]))),
+            work=str(kept),
             recipe=name,
             **options,
         )
@@ -139,6 +143,14 @@ async def _separate(
         for stem in stems:
             await store.put_file(stem["audio_key"], out / stem["file"])
     return {fact: answer[fact] for fact in _FACTS}, stems
+
+
+async def _forget(work: Run, kept: Path) -> None:
+    """Remove what the job kept between its attempts, if there will be no other."""
+    async with work.resources.db.session() as session:
+        alive = await session.one("processing_alive", id=work.row["id"])
+    if alive is None:
+        await asyncio.to_thread(shutil.rmtree, kept, ignore_errors=True)
 
 
 async def _weights(work: Run) -> None:

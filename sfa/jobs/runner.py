@@ -41,6 +41,9 @@ class Run:
     touched: list[str] = field(default_factory=list)
     """Keys that were written, or whose rows were replaced: looked at when the attempt has ended."""
 
+    closing: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
+    """What to do when the attempt has ended, however it did."""
+
     async def pin(self, *keys: str) -> None:
         """Keep objects of the store until the attempt has ended: to be called before they are written or named."""
         async with self.resources.db.session() as session:
@@ -49,6 +52,8 @@ class Run:
 
     async def settle(self) -> None:
         """Let go of what was pinned, and remove what no row needs: whatever the attempt's end was."""
+        for action in self.closing:
+            await action()
         if self.touched:
             keys, self.touched = self.touched, []
             async with self.resources.db.session() as session:

@@ -168,7 +168,7 @@ def test_pieces_are_files_of_their_own(song: Path, folder: Path, tmp_path: Path)
 def test_another_work_starts_afresh(
     song: Path, folder: Path, tmp_path: Path, change: dict[str, Any]
 ) -> None:
-    request = {"audio": str(song), "model": "pair", "models": str(folder)}
+    request: dict[str, Any] = {"audio": str(song), "model": "pair", "models": str(folder)}
     request |= {"out": str(tmp_path / "a"), "work": str(tmp_path / "work"), "resume": {"frames": 1}}
     with pytest.raises(Killed):
         separation.separate(call(request, [], 1))
@@ -285,7 +285,7 @@ def test_batches_make_no_difference_to_speak_of() -> None:
         return engine
 
     parts = streaming.networks(bag, models.SOURCES, 6 * RATE, 0.25, three)
-    pieces = streaming.Mix(iter(mix.split(9999, -1)), 6 * RATE)
+    pieces = streaming.Mix(iter(torch.split(mix, 9999, -1)), 6 * RATE)
     ours = torch.cat(
         [piece for _, _, piece in streaming.apply(bag, pieces, models.SOURCES, parts, heard)], -1
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from sfa.ports.process import kill_all
 from tests.children import models
 from tests.jobs.studio import Studio
 
@@ -96,3 +98,33 @@ async def test_weights_that_were_tampered_with_are_not_loaded(studio: Studio, ti
     assert job["error_kind"] == "input"
     assert str(studio.config.var) not in job["error"]
     assert (await stems_of(studio, track)) == {}
+
+
+async def test_a_worker_killed_between_segments_is_followed_by_one_that_goes_on(
+    studio: Studio, tiny: str
+) -> None:
+    """What the child wrote outlives the attempt; the next one gets the checkpoint and does not begin again."""
+    track = await studio.track("song.wav", song)
+    job = await studio.one(
+        "INSERT INTO processing_jobs (track_id, model) VALUES (%s, %s) RETURNING id", track, tiny
+    )
+    killed = False
+    async with studio.worker("processing") as worker:
+        async with asyncio.timeout(60):
+            while not killed:
+                rows = await (await studio.db.execute("SELECT data FROM checkpoints")).fetchall()
+                row = await studio.one("SELECT status, result FROM processing_jobs")
+                if row["status"] == "completed":
+                    break  # too quick to be caught; the children's own tests kill at a given segment
+                if rows:
+                    killed = kill_all() > 0
+                await asyncio.sleep(0.01)
+        ended = await studio.ended(track, "processing")
+        assert worker is not None
+    assert ended["status"] == "completed"
+    result = (await studio.one("SELECT result FROM processing_jobs WHERE id = %s", job["id"]))[
+        "result"
+    ]
+    assert (result["resumed_ms"] > 0) is killed
+    scratch = Path(studio.config.store_address) / ".scratch"
+    assert not list(scratch.iterdir())

@@ -43,7 +43,7 @@ class Checks:
         rows = np.stack([*parts, rest])
         self._products += rows @ rows.T
         self._clipped += [np.count_nonzero(np.abs(part) > 1) for part in parts]
-        self._energies += (whole @ whole, rest @ rest, whole.size)
+        self._energies += np.array([whole @ whole, rest @ rest, whole.size])
 
     @property
     def state(self) -> dict[str, Real]:

@@ -31,8 +31,10 @@ Log = Callable[[str], None]
 class Engine(Protocol):
     """Computes (n, 2, frames) -> (n, sources, 2, frames), and takes up to ``batch`` at once."""
 
-    name: str
     batch: int
+
+    @property
+    def name(self) -> str: ...
 
     def __call__(self, segments: torch.Tensor) -> torch.Tensor: ...
 
@@ -55,7 +57,7 @@ class TorchEngine:
         """Compute; smaller batches, then the CPU, where memory does not suffice."""
         while True:
             try:
-                return torch.cat([self._run(part) for part in segments.split(self.batch)])
+                return torch.cat([self._run(part) for part in torch.split(segments, self.batch)])
             except (torch.OutOfMemoryError, RuntimeError) as error:
                 if not _exhausted(error) or self._device == "cpu":
                     raise

@@ -72,7 +72,7 @@ class OpenVinoEngine:
         log: Callable[[str], None],
         check: Callable[[], None],
     ) -> None:
-        self.name = f"openvino {'bfloat16' if half else 'float32'} cpu"
+        self._name = f"openvino {'bfloat16' if half else 'float32'} cpu"
         self.batch = STREAMS
         self._model = model
         self._check = check
@@ -93,14 +93,19 @@ class OpenVinoEngine:
             )
         self._requests = [_compiled[key].create_infer_request() for _ in range(STREAMS)]
 
+    @property
+    def name(self) -> str:
+        """What runs: OpenVINO, its arithmetic, the device."""
+        return self._name
+
     def __call__(self, segments: torch.Tensor) -> torch.Tensor:
         """Compute (n, 2, frames) -> (n, sources, 2, frames)."""
         done = []
-        for part in segments.split(STREAMS):
-            for request, segment in zip(self._requests, part.split(1), strict=False):
+        for part in torch.split(segments, STREAMS):
+            for request, segment in zip(self._requests, torch.split(part, 1), strict=False):
                 spectrum = self._model._magnitude(self._model._spec(segment)).contiguous()
                 request.start_async({0: segment.contiguous().numpy(), 1: spectrum.numpy()})
-            for request, _segment in zip(self._requests, part.split(1), strict=False):
+            for request, _segment in zip(self._requests, torch.split(part, 1), strict=False):
                 while not request.wait_for(100):
                     self._checked()
                 done.append(self._joined(request, segments.shape[-1]))
@@ -148,7 +153,8 @@ def _converted(model: Any, paths: list[Path], log: Callable[[str], None]) -> Pat
             # Tracing is deprecated; what is to follow it (torch.export) does not take this network yet.
             warnings.simplefilter("ignore")
             inputs = (mix, model._magnitude(model._spec(mix)).contiguous())
-            traced = torch.jit.trace(_Middle(model), inputs, check_trace=False)
+            trace: Any = torch.jit.trace
+            traced = trace(_Middle(model), inputs, check_trace=False)
             graph = openvino.convert_model(traced, example_input=inputs)
         graph.reshape({0: list(inputs[0].shape), 1: list(inputs[1].shape)})
         openvino.save_model(graph, str(partial), compress_to_fp16=False)
