@@ -137,8 +137,8 @@ def test_progress_moves_and_never_falls(song: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_no_onsets_no_tempo() -> None:
-    assert tempo.estimate(np.zeros(5000), 43.0) is None
-    assert tempo.estimate(tempo.prepare(np.ones(3, np.float32), 43.0), 43.0) is None
+    assert tempo.estimate(tempo.prepare(np.zeros((5000, 4), np.float32), 43.0)) is None
+    assert tempo.estimate(tempo.prepare(np.ones((3, 4), np.float32), 43.0)) is None
 
 
 def test_by_hand_through_a_pipe(song: Path, tmp_path: Path) -> None:

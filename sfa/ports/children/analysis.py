@@ -1,7 +1,8 @@
 """Analyse a file in one pass: decode once, resample once, one Fourier transform a resolution.
 
-Blocks go through down-mix, waveform peaks, frame features (22 kHz) and pitches (11 kHz); tempo,
-beats and key follow from what those kept. Memory grows by some 15 kB a second of audio.
+Blocks go through waveform peaks, loudness, down-mix, frame features (22 kHz) and pitches (11 kHz);
+tempo, beats, bars, key and structure follow from what those kept. Memory grows by some 15 kB a second
+of audio. Options: ``tempo_min`` and ``tempo_max`` (BPM) bound the tempo.
 Energy is the level of the louder half of the frames, −45 dB as 0 and −6 dB as 1.
 A silent file has energy 0 and neither tempo nor key. Values never leave their schema's ranges.
 """
@@ -15,27 +16,44 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from sfa.features import CAMELOT, MAX_COLUMNS, Analysis, Features, Peaks, Series
+from sfa.features import (
+    CAMELOT,
+    MAX_COLUMNS,
+    MAX_MARKS,
+    METHODS,
+    OPEN_KEY,
+    Analysis,
+    Features,
+    Grid,
+    KeyDetail,
+    Peaks,
+    Series,
+)
 from sfa.ports.child import Call, InputError
-from sfa.ports.children import beats, key, spectrum, tempo
+from sfa.ports.children import bars, beats, key, spectrum, structure, tempo
 from sfa.ports.children.audio import Track, to_stereo
-from sfa.ports.children.levels import SILENCE, Meter, decibels
+from sfa.ports.children.levels import COLUMNS, SILENCE, Meter, decibels
+from sfa.ports.children.loudness import Loudness
 
 BLOCK: Final = 1 << 18
 QUIETEST_DB, LOUDEST_DB = -45.0, -6.0
 # Share of the whole that is reading; the rest is tempo, beats and key.
 READING: Final = 75.0
+# The finer of the waveform's two zooms has this many columns for each of the coarser.
+ZOOM: Final = 4
 
 
 def analyze(call: Call) -> dict[str, Any]:
-    """Answer an ``analyze`` request: audio (a path)."""
+    """Answer an ``analyze`` request: audio (a path), optionally tempo_min and tempo_max."""
     with Track(Path(call.text("audio")), call) as track:
         return measure(track, call).to_json()
 
 
 def measure(track: Track, call: Call) -> Analysis:
     """Read the track and return its analysis."""
-    meter, frames, pitches = Meter(track.frames), spectrum.Spectrum(), key.Pitches()
+    span = tempo_range(call)
+    meter, frames, pitches = Meter(track.frames, ZOOM * COLUMNS), spectrum.Spectrum(), key.Pitches()
+    loudness = Loudness(track.sample_rate, track.channels)
     whole = _resampler(track.sample_rate, spectrum.RATE, "HQ")
     half = _resampler(spectrum.RATE, key.RATE, "MQ")
     seen = 0
@@ -48,49 +66,98 @@ def measure(track: Track, call: Call) -> Analysis:
     call.progress(0, "reading")
     for block in track.blocks(BLOCK):
         meter.feed(block)
+        loudness.feed(block)
         take(_mono(block), last=False)
         seen += len(block)
         call.progress(READING * min(1.0, seen / track.frames), "reading")
     take(np.zeros(0, np.float32), last=True)
     if not seen:
         raise InputError(f"{track.name} holds no sound; give a file with sound in it")
-    return _conclude(track, call, meter, frames.finish(), pitches.finish())
-
-
-def _conclude(
-    track: Track, call: Call, meter: Meter, frames: spectrum.Frames, found: key.Key
-) -> Analysis:
-    facts: dict[str, Any] = {
+    facts = {
         "duration_ms": round(1000 * meter.seen / track.sample_rate),
         "sample_rate": track.sample_rate,
         "channels": track.channels,
+        "loudness": loudness.integrated,
+        "true_peak_db": loudness.true_peak_db,
     }
+    return _conclude(facts, call, meter, frames.finish(), pitches.finish(), span)
+
+
+def tempo_range(call: Call) -> tuple[float, float]:
+    """Return the tempi that are asked for; InputError where they make no range."""
+    low, high = (
+        call.args.get(name) or whole
+        for name, whole in (("tempo_min", tempo.SLOWEST), ("tempo_max", tempo.FASTEST))
+    )
+    if not all(isinstance(end, int | float) for end in (low, high)) or not 20 <= low < high <= 400:
+        raise InputError('"tempo_min" and "tempo_max" must be BPM within 20..400, the first lower')
+    return float(low), float(high)
+
+
+def _conclude(
+    facts: dict[str, Any],
+    call: Call,
+    meter: Meter,
+    frames: spectrum.Frames,
+    found: key.Key,
+    span: tuple[float, float],
+) -> Analysis:
     drawn = meter.peaks()
-    peaks = Peaks(tuple(drawn["min"]), tuple(drawn["max"]))
+    zoom = Peaks(tuple(drawn["min"]), tuple(drawn["max"]))
+    peaks = _coarser(zoom)
     series = _series(frames, found)
     if meter.peak <= SILENCE:
-        return Analysis(**facts, features=Features(series=series, peaks=peaks))
+        return Analysis(**facts, features=Features(series=series, peaks=peaks, zoom=zoom))
     call.progress(80, "tempo")
-    rate = 1 / spectrum.FRAME_SECONDS
-    onset = tempo.prepare(frames.flux, rate)
-    guess = tempo.estimate(onset, rate)
-    grid = None
+    onsets = tempo.prepare(frames.flux, 1 / spectrum.FRAME_SECONDS)
+    guess = tempo.estimate(onsets, *span)
+    rhythm: dict[str, Any] = {}
+    grid, lines = None, np.zeros(0)
     if guess is not None:
         call.progress(85, "beats")
-        grid = beats.track(onset, rate, guess.bpm)
-    call.progress(98, "key")
+        grid = beats.track(onsets, guess.bpm)
+        bar = bars.find(onsets, grid.beats, found.chroma, key.RATE / key.HOP)
+        lines = grid.beats[bar.first :: bar.metre]
+        rhythm = {
+            "beats": _floats(grid.beats, 4),
+            "bars": _floats(lines, 4),
+            "onsets": _floats(_strongest(onsets), 4),
+            "grid": Grid(
+                steady=grid.steady,
+                residual_ms=round(1000 * grid.residual, 2),
+                metre=bar.metre,
+                bar_confidence=_share(bar.confidence),
+                others=tuple((round(bpm, 2), _share(share)) for bpm, share in guess.others),
+            ),
+        }
+    call.progress(95, "structure")
+    shape = structure.find(frames, found.chroma, lines, facts["duration_ms"] / 1000)
     name = found.name
     features = Features(
         mfcc=_floats(frames.mfcc.mean(axis=0), 4),
         chroma=_floats(found.mean, 4),
-        beats=_floats(grid.beats, 4) if grid else (),
         series=series,
         peaks=peaks,
+        zoom=zoom,
+        contrast=_floats(frames.contrast.mean(axis=0), 3),
+        bandwidth=round(float(frames.bandwidth.mean()), 2),
+        flatness=_share(float(frames.flatness.mean()), 6),
+        key_detail=KeyDetail(
+            found.second,
+            round(found.margin, 4),
+            OPEN_KEY[name] if name else None,
+            round(found.tuning, 2),
+        ),
+        sections=shape.sections,
+        moments=shape.moments,
+        loops=shape.loops,
+        methods=METHODS,
+        **rhythm,
     )
     return Analysis(
         **facts,
         tempo=round(float(np.clip(grid.bpm, 20, 400)), 3) if grid else None,
-        tempo_confidence=_share((guess.strength * grid.fit) ** 0.5) if guess and grid else 0.0,
+        tempo_confidence=_share(_confidence(guess, grid)) if guess and grid else 0.0,
         key=name,
         key_confidence=_share(found.confidence),
         camelot=CAMELOT[name] if name else None,
@@ -104,6 +171,37 @@ def _conclude(
     )
 
 
+def _confidence(guess: tempo.Tempo, grid: beats.Grid) -> float:
+    """Join how sure the choice is, how periodic the track is, and how well the pulses fit."""
+    periodic = min(1.0, guess.strength / 0.5)
+    return float(
+        (guess.confidence * periodic * (1.0 if grid.steady else max(0.3, grid.fit))) ** (1 / 2)
+    )
+
+
+def _strongest(onsets: tempo.Onsets) -> NDArray[np.float64]:
+    """Return when the strongest onsets are, at most as many as the schema takes."""
+    onset = onsets.total
+    inner = onset[1:-1]
+    tops = 1 + np.nonzero((inner > onset[:-2]) & (inner >= onset[2:]) & (inner > 1.5))[0]
+    kept = np.sort(tops[np.argsort(onset[tops])[::-1][:MAX_MARKS]])
+    times: NDArray[np.float64] = kept / onsets.rate + beats.LATENCY_SECONDS
+    return times
+
+
+def _coarser(zoom: Peaks) -> Peaks:
+    """Return the waveform at a quarter of the columns; a short one stays as it is."""
+    if len(zoom.min) < ZOOM * COLUMNS:
+        return zoom if len(zoom.min) <= COLUMNS else _coarse(zoom, -(-len(zoom.min) // COLUMNS))
+    return _coarse(zoom, ZOOM)
+
+
+def _coarse(zoom: Peaks, each: int) -> Peaks:
+    lows = tuple(min(zoom.min[n : n + each]) for n in range(0, len(zoom.min), each))
+    highs = tuple(max(zoom.max[n : n + each]) for n in range(0, len(zoom.max), each))
+    return Peaks(lows, highs)
+
+
 def _series(frames: spectrum.Frames, found: key.Key) -> Series:
     """Average the frames into at most 600 columns of equal length."""
     columns = min(MAX_COLUMNS, frames.count)
@@ -111,7 +209,7 @@ def _series(frames: spectrum.Frames, found: key.Key) -> Series:
     sizes = np.diff(np.append(edges, frames.count))
     rows = {
         name: _floats(np.add.reduceat(getattr(frames, name), edges) / sizes, 6)
-        for name in ("rms", "centroid", "rolloff", "zcr")
+        for name in ("rms", "centroid", "rolloff", "zcr", "bandwidth", "flatness")
     }
     mfcc = np.add.reduceat(frames.mfcc, edges, axis=0) / sizes[:, None]
     times = (edges + (sizes - 1) / 2) * spectrum.FRAME_SECONDS

@@ -3,7 +3,7 @@
 11,025 Hz, window 8192: spectral peaks with parabolic interpolation become pitches; the tuning is the
 circular mean of their distances from equal temperament; the tuned chroma is correlated with 24 key
 profiles (Albrecht and Shanahan 2013). The confidence joins the best correlation and its margin over
-the second key. Limits: one key for the whole track; tuning is only known within ±50 cents.
+the second key. The same correlations name a section's key. Limits: one key for the whole track; tuning is only known within ±50 cents.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ class Key:
     name: str | None
     confidence: float
     second: str | None
+    margin: float
     tuning: float
     chroma: Array
     mean: Array
@@ -68,12 +69,12 @@ class Pitches:
         chroma /= np.maximum(chroma.max(axis=1, keepdims=True), 1e-9)
         sounding = chroma[chroma.max(axis=1) > 0.5]
         if not len(sounding):
-            return Key(None, 0.0, None, 0.0, chroma, np.zeros(12, np.float32))
+            return Key(None, 0.0, None, 0.0, 0.0, chroma, np.zeros(12, np.float32))
         mean = sounding.mean(axis=0)
         names, scores = rank(mean)
         margin = float(scores[0] - scores[1])
         confidence = float(np.clip(scores[0], 0, 1) * (1 - np.exp(-margin / 0.08)))
-        return Key(names[0], confidence, names[1], 100 * tuning, chroma, mean / mean.max())
+        return Key(names[0], confidence, names[1], margin, 100 * tuning, chroma, mean / mean.max())
 
     def _histogram(self, frames: Array) -> Array:
         magnitude = np.abs(scipy.fft.rfft(frames * self._window, axis=1))
