@@ -138,19 +138,9 @@ BEGIN
 END $$;
 
 CREATE FUNCTION sfa_processing_fill() RETURNS trigger LANGUAGE plpgsql AS $$
-DECLARE
-    separated text;
 BEGIN
-    IF NEW.operation NOT IN ('separate', 'export') THEN
-        PERFORM sfa_refuse('processing_jobs_operation_available', format('operation "%s" is not available on this installation; use "separate" or "export"', NEW.operation));
-    END IF;
-    IF NEW.operation = 'export' THEN
-        SELECT model INTO separated FROM processing_jobs
-        WHERE id::text = NEW.options ->> 'of' AND track_id = NEW.track_id AND operation = 'separate' AND status = 'completed';
-        IF NOT FOUND THEN
-            PERFORM sfa_refuse('processing_jobs_export_of', 'an export needs options.of, the id of a completed separation of the same track');
-        END IF;
-        NEW.model := separated;
+    IF NEW.operation <> 'separate' THEN
+        PERFORM sfa_refuse('processing_jobs_operation_available', format('operation "%s" is not available on this installation; use "separate"', NEW.operation));
     END IF;
     -- An unknown model gets an engine all the same: the foreign key on models then names the real mistake.
     NEW.engine := coalesce((SELECT engine FROM models WHERE name = NEW.model), 'demucs');

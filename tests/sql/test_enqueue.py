@@ -195,7 +195,7 @@ REFUSED = [
     ),
     (
         "INSERT INTO processing_jobs (track_id, operation) VALUES ('{track}', 'export')",
-        "processing_jobs_export_of",
+        "processing_jobs_operation_available",
     ),
     (
         "INSERT INTO analysis_jobs (track_id, operation) VALUES ('{track}', 'auto_cue')",
