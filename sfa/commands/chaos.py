@@ -1,7 +1,7 @@
 """Break a copy of SFA on purpose and say what was lost, doubled or orphaned.
 
 It starts a PostgreSQL and workers of its own in a temporary folder, plays the named scenarios (all of them by
-default, some twelve minutes), and reads the history afterwards: the job tables against what the children really did.
+default), and reads the history afterwards: the job tables against what the children really did.
 The installation and its database are not touched; all traffic stays on this machine. Exit code 1 if anything broke.
 """
 
