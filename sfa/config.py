@@ -11,7 +11,7 @@ import difflib
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,10 @@ class Config:
         grace_seconds: how long a child may take to stop before it is killed (5).
         drain_seconds: how long a stopping worker lets its jobs finish before it gives them back (10).
         download_private: whether downloads may go to private and loopback addresses (false).
+        spotify_client_id, spotify_client_secret: credentials for Spotify's Web API; empty: its public pages,
+            which show no more than the first 100 tracks of a playlist.
+        spotify_market: country whose catalogue counts, two letters; empty: none in particular.
+        spotify_api_url, spotify_accounts_url, spotify_embed_url: where Spotify is; empty: where it is.
     """
 
     var: Path = HOME / "var"
@@ -55,6 +59,12 @@ class Config:
     grace_seconds: float = 5.0
     drain_seconds: float = 10.0
     download_private: bool = False
+    spotify_client_id: str = ""
+    spotify_client_secret: str = field(default="", repr=False)
+    spotify_market: str = ""
+    spotify_api_url: str = ""
+    spotify_accounts_url: str = ""
+    spotify_embed_url: str = ""
 
     @property
     def store_address(self) -> str:
@@ -127,6 +137,8 @@ def _typed(name: str, value: object, default: object) -> object:
 
 
 def _check(config: Config) -> None:
+    if bool(config.spotify_client_id) != bool(config.spotify_client_secret):
+        raise ConfigError("settings 'spotify_client_id' and 'spotify_client_secret' go together")
     ranges: list[tuple[str, float, float]] = [
         ("port", 1, 65535),
         ("upload_limit_mb", 1, 1_000_000),

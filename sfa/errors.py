@@ -40,6 +40,14 @@ class InputError(SfaError):
     """What was given cannot be used; trying again would not help."""
 
 
+class Later(SfaError):
+    """Somebody asked for patience: the job is put off for ``seconds`` and gives up its slot; it uses up no attempt."""
+
+    def __init__(self, message: str, seconds: float) -> None:
+        super().__init__(message)
+        self.seconds = seconds
+
+
 class StoreError(SfaError):
     """The object store cannot do this."""
 

@@ -1,5 +1,6 @@
 """Download a track's audio from a plain http(s) address; then have it separated.
 
+A track of Spotify's has its audio at ``audio_address``; its own address is a page, and no audio.
 The address must lead to the audio file itself. Where a host name resolves to a private or loopback address the
 download is refused (``download_private`` allows it), each redirect again, and the connection goes to the very
 address that was checked, so that a name can't change its mind in between. What comes is read as a stream, bounded by
@@ -20,7 +21,7 @@ import httpx
 import procrastinate
 
 from sfa.catalog import DOWNLOAD
-from sfa.db import Session
+from sfa.db import Row, Session
 from sfa.errors import InputError, SfaError
 from sfa.jobs.runner import Run, run
 from sfa.jobs.standalone import Again
@@ -56,7 +57,7 @@ async def _perform(work: Run) -> Record:
         path = folder / "audio"
         digest, size, kind = hashlib.sha256(), 0, None
         with path.open("wb") as file:
-            async for chunk, total in _stream(client, row["address"], config.download_private):
+            async for chunk, total in _stream(client, _address(row), config.download_private):
                 if kind is None:
                     kind = audio_format(chunk[:HEAD])
                     if kind is None:
@@ -86,6 +87,18 @@ async def _perform(work: Run) -> Record:
             )
 
     return record
+
+
+def _address(row: Row) -> str:
+    """Where the audio is."""
+    if row["audio_address"]:
+        return str(row["audio_address"])
+    if (urlsplit(row["address"]).hostname or "").lower().endswith("spotify.com"):
+        raise InputError(
+            "Spotify's address says what the track is, not where its audio is: give the address of an audio file as"
+            " audio_address, or upload the file"
+        )
+    return str(row["address"])
 
 
 async def _stream(

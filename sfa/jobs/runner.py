@@ -18,7 +18,15 @@ import procrastinate
 from sfa import objects
 from sfa.catalog import Kind
 from sfa.db import Row, Session
-from sfa.errors import DatabaseUnavailable, InputError, ObjectMissing, Refused, SfaError, StaleLease
+from sfa.errors import (
+    DatabaseUnavailable,
+    InputError,
+    Later,
+    ObjectMissing,
+    Refused,
+    SfaError,
+    StaleLease,
+)
 from sfa.jobs import standalone
 from sfa.jobs.resources import Resources
 from sfa.outcome import Cancelled, Completed, Failed, Lost, Outcome, Released, Retried
@@ -200,6 +208,8 @@ def classify(kind: Kind, attempt: int, error: Exception) -> Outcome:
         case PortFailure(kind="start"):
             # A child that can't even start (a broken environment, say) is not this job's doing.
             return Released(str(error), 30.0, error.certificate)
+        case Later(seconds=seconds):
+            return Released(str(error), seconds)
         case PortFailure(kind="crash"):
             return Lost(str(error), min(2.0, kind.backoff), error.certificate)
         case PortFailure(kind="input"):

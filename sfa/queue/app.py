@@ -17,6 +17,7 @@ app = procrastinate.App(
         "sfa.jobs.analysis",
         "sfa.jobs.download",
         "sfa.jobs.housekeeping",
+        "sfa.jobs.imports",
         "sfa.jobs.processing",
     ],
 )

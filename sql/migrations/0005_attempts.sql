@@ -261,10 +261,7 @@ BEGIN
     IF _job ~ '^\d{1,18}$' THEN
         SELECT id INTO found FROM procrastinate_jobs WHERE id = _job::bigint;
     ELSIF _job ~* '^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$' THEN
-        SELECT queue_job_id INTO found FROM (
-            SELECT queue_job_id FROM processing_jobs WHERE id = _job::uuid
-            UNION ALL SELECT queue_job_id FROM analysis_jobs WHERE id = _job::uuid
-            UNION ALL SELECT queue_job_id FROM download_jobs WHERE id = _job::uuid) t;
+        SELECT queue_job_id INTO found FROM sfa_jobs WHERE id = _job::uuid;
     END IF;
     IF found IS NULL THEN
         RAISE EXCEPTION 'there is no job "%"', _job USING ERRCODE = 'no_data_found', HINT = 'SELECT id, kind, status FROM sfa_jobs lists them.';

@@ -1,0 +1,244 @@
+-- Imports: an address of a track, an album or a playlist becomes a list of what was found, and the list becomes
+-- tracks and downloads. The list is written a page at a time, so that an import goes on where it stopped.
+
+-- found: seen, waits to be chosen. linked: the user has it already. queued: its download is a job. failed: it can't
+-- be had, reason says why. What became of a queued one its download says: the view sfa_import_items.
+CREATE TYPE import_item_status AS ENUM ('found', 'linked', 'queued', 'failed');
+
+CREATE TABLE imports (
+    id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    user_id integer NOT NULL DEFAULT sfa_local_owner() REFERENCES users ON DELETE CASCADE,
+    task_name text NOT NULL DEFAULT 'import' REFERENCES job_kinds DEFERRABLE INITIALLY DEFERRED,
+    address text NOT NULL,
+    -- True: it lists what it found and waits for sfa_import_choose; false: everything is downloaded.
+    choose boolean NOT NULL DEFAULT false,
+    then_model text DEFAULT 'htdemucs' REFERENCES models,
+    -- Read out of the address.
+    kind text NOT NULL,
+    spotify_id text NOT NULL,
+    -- Read from the source.
+    title text,
+    artist text,
+    total integer,
+    notice text,
+    -- Where the next page begins; NULL once the list is whole.
+    next_offset integer DEFAULT 0,
+    status job_status NOT NULL DEFAULT 'waiting',
+    progress real NOT NULL DEFAULT 0,
+    stage text,
+    error text,
+    error_kind error_kind,
+    attempt integer NOT NULL DEFAULT 0,
+    priority integer NOT NULL DEFAULT 0,
+    scheduled_at timestamptz,
+    queue_job_id bigint NOT NULL UNIQUE,
+    inserted_at timestamptz NOT NULL DEFAULT now(),
+    started_at timestamptz,
+    finished_at timestamptz,
+    CONSTRAINT imports_address_length CHECK (length(address) <= 2000),
+    CONSTRAINT imports_kind_known CHECK (kind IN ('track', 'album', 'playlist')),
+    CONSTRAINT imports_spotify_id_format CHECK (spotify_id ~ '^[A-Za-z0-9]{22}$'),
+    CONSTRAINT imports_counts CHECK (total >= 0 AND next_offset >= 0),
+    CONSTRAINT imports_progress_range CHECK (progress BETWEEN 0 AND 100),
+    CONSTRAINT imports_finished_at CHECK ((status IN ('completed', 'failed', 'cancelled')) = (finished_at IS NOT NULL)),
+    CONSTRAINT imports_failed_says_why CHECK (status <> 'failed' OR error IS NOT NULL)
+) WITH (fillfactor = 70);
+CREATE INDEX imports_page_idx ON imports (user_id, inserted_at DESC, id DESC);
+-- A double click is one import.
+CREATE UNIQUE INDEX imports_one_active ON imports (user_id, spotify_id) WHERE status IN ('waiting', 'running', 'retrying');
+
+-- facts: what tags are made of, and what the right recording is told by: artists, album_artist, track_number,
+-- disc_number, date, isrc, cover_url.
+CREATE TABLE import_items (
+    import_id uuid NOT NULL REFERENCES imports ON DELETE CASCADE,
+    position integer NOT NULL,
+    spotify_id text,
+    title text NOT NULL,
+    artist text,
+    album text,
+    duration_ms integer,
+    facts jsonb NOT NULL DEFAULT '{}',
+    status import_item_status NOT NULL DEFAULT 'found',
+    reason text,
+    -- Where to take the audio from, where somebody knows better than a search.
+    audio_address text,
+    track_id uuid REFERENCES tracks ON DELETE SET NULL,
+    download_job_id uuid REFERENCES download_jobs ON DELETE SET NULL,
+    PRIMARY KEY (import_id, position),
+    CONSTRAINT import_items_position CHECK (position >= 0),
+    CONSTRAINT import_items_facts_object CHECK (jsonb_typeof(facts) = 'object'),
+    CONSTRAINT import_items_failed_says_why CHECK (status <> 'failed' OR reason IS NOT NULL),
+    CONSTRAINT import_items_audio_address_http CHECK (audio_address ~* '^https?://[^\s/]+' AND length(audio_address) <= 2000)
+);
+CREATE INDEX import_items_track_idx ON import_items (track_id);
+CREATE INDEX import_items_download_idx ON import_items (download_job_id);
+
+INSERT INTO job_kinds (task_name, queue_name, domain_table, arguments, max_attempts) VALUES
+    ('import', 'default', 'imports', '{address,choose,then_model,user_id}', 5);
+UPDATE job_kinds SET arguments = arguments || '{audio_address}' WHERE task_name = 'download';
+
+ALTER TABLE download_jobs ADD COLUMN audio_address text,
+    ADD CONSTRAINT download_jobs_audio_address_http CHECK (audio_address ~* '^https?://[^\s/]+' AND length(audio_address) <= 2000);
+CREATE UNIQUE INDEX download_jobs_one_active ON download_jobs (track_id) WHERE status IN ('waiting', 'running', 'retrying');
+
+-- ---------------------------------------------------------------- one INSERT is one import
+
+-- Every form of address: https://open.spotify.com/intl-de/track/<id>?si=…, without https://, the embed page,
+-- old playlists under user/<name>/, and spotify:track:<id>. NULL where it is none.
+CREATE FUNCTION sfa_spotify_address(_address text) RETURNS text[] LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
+    SELECT CASE WHEN m IS NOT NULL THEN ARRAY[lower(m[1]), m[2]] END FROM coalesce(
+        regexp_match(_address, '^\s*(?:https?://)?(?:open|play|www)\.spotify\.com/(?:intl-[a-z]{2,3}(?:-[a-z]{2,4})?/)?(?:embed/)?(?:user/[^/?#\s]+/)?(track|album|playlist)/([a-z0-9]{22})/?(?:[?#]\S*)?\s*$', 'i'),
+        regexp_match(_address, '^\s*spotify:(?:user:[^:\s]+:)?(track|album|playlist):([a-z0-9]{22})(?:\?\S*)?\s*$', 'i')) m
+$$;
+
+CREATE FUNCTION sfa_import_before_insert() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+DECLARE
+    parsed text[] := sfa_spotify_address(NEW.address);
+BEGIN
+    IF NEW.status <> 'waiting' THEN
+        PERFORM sfa_refuse('imports_starts_waiting', format('a new job is "waiting", not "%s": its status follows the queue', NEW.status));
+    END IF;
+    IF parsed IS NULL THEN
+        PERFORM sfa_refuse('imports_address_form', format('"%s" is no address of a Spotify track, album or playlist', left(NEW.address, 200)),
+            CASE WHEN NEW.address ~* 'spotify\.(link|app\.link)/' THEN 'Open the short link once and give the address that it leads to.'
+                 WHEN NEW.address ~* 'spotify' THEN 'Give https://open.spotify.com/track/…, /album/… or /playlist/…, or spotify:track:…: the id has 22 letters and digits. Artists, shows and episodes cannot be imported.'
+                 WHEN NEW.address ~* '^\s*https?://' THEN 'The address of an audio file is a download: INSERT INTO download_jobs (address) VALUES (…).'
+                 ELSE 'Give https://open.spotify.com/track/…, /album/… or /playlist/…, or spotify:track:…' END);
+    END IF;
+    NEW.kind := parsed[1];
+    NEW.spotify_id := parsed[2];
+    NEW.next_offset := 0;
+    IF NEW.queue_job_id IS NULL THEN
+        NEW.queue_job_id := nextval('procrastinate_jobs_id_seq');
+    ELSIF NEW.queue_job_id::text IS DISTINCT FROM current_setting('sfa.enqueuing', true) THEN
+        PERFORM sfa_refuse(TG_TABLE_NAME || '_queue_job_id_given', 'queue_job_id is given by the queue: leave it out');
+    END IF;
+    RETURN NEW;
+END $$;
+
+CREATE TRIGGER sfa_job_before_insert BEFORE INSERT ON imports FOR EACH ROW EXECUTE FUNCTION sfa_import_before_insert();
+CREATE TRIGGER sfa_job_after_insert AFTER INSERT ON imports REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION sfa_job_after_insert();
+CREATE TRIGGER sfa_job_after_delete AFTER DELETE ON imports REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION sfa_job_after_delete();
+CREATE TRIGGER sfa_job_guard_status BEFORE UPDATE OF status ON imports FOR EACH ROW WHEN (OLD.status IS DISTINCT FROM NEW.status) EXECUTE FUNCTION sfa_job_guard_status();
+
+CREATE FUNCTION sfa_notify_imports() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_ARGV[0] = 'id' THEN
+        PERFORM pg_notify('sfa_changed', 'import:' || id) FROM changed;
+    ELSE
+        PERFORM pg_notify('sfa_changed', 'import:' || import_id) FROM (SELECT DISTINCT import_id FROM changed) c;
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER sfa_notify_insert AFTER INSERT ON imports REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION sfa_notify_imports('id');
+CREATE TRIGGER sfa_notify_update AFTER UPDATE ON imports REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION sfa_notify_imports('id');
+CREATE TRIGGER sfa_notify_insert AFTER INSERT ON import_items REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION sfa_notify_imports('import_id');
+CREATE TRIGGER sfa_notify_update AFTER UPDATE ON import_items REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION sfa_notify_imports('import_id');
+
+-- ---------------------------------------------------------------- a page of the list, then tracks and downloads
+
+-- One page, written by the holder of the lease only. The same page again changes nothing. False: the lease is gone.
+CREATE FUNCTION sfa_import_page_v1(
+    _job bigint, _token uuid, _import uuid, _title text, _artist text, _total integer, _notice text, _next integer, _items jsonb
+) RETURNS boolean LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+    PERFORM FROM leases WHERE job_id = _job AND token = _token FOR UPDATE;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    INSERT INTO import_items (import_id, position, spotify_id, title, artist, album, duration_ms, facts, status, reason, track_id)
+    SELECT _import, f.position, f.spotify_id, f.title, f.artist, f.album, f.duration_ms, f.facts,
+           CASE WHEN f.reason IS NOT NULL THEN 'failed' WHEN t.id IS NOT NULL THEN 'linked' ELSE 'found' END::import_item_status,
+           f.reason, t.id
+    FROM jsonb_to_recordset(_items) AS f (position integer, spotify_id text, title text, artist text, album text, duration_ms integer, facts jsonb, reason text)
+    JOIN imports i ON i.id = _import
+    LEFT JOIN tracks t ON t.user_id = i.user_id AND t.spotify_id = f.spotify_id AND t.audio_key IS NOT NULL AND f.reason IS NULL
+    ON CONFLICT (import_id, position) DO NOTHING;
+    UPDATE imports SET title = coalesce(_title, title), artist = coalesce(_artist, artist), total = coalesce(_total, total),
+        notice = coalesce(_notice, notice), next_offset = _next
+    WHERE id = _import;
+    RETURN true;
+END $$;
+
+-- Choose what an import found: each becomes a track (the user's own, if there is one) and a download, or is linked
+-- where the audio is there. NULL: everything. How many downloads were enqueued.
+CREATE FUNCTION sfa_import_choose(_import uuid, _positions integer[] DEFAULT NULL) RETURNS integer
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+DECLARE
+    parent imports;
+    item import_items;
+    track tracks;
+    job uuid;
+    enqueued integer := 0;
+BEGIN
+    SELECT * INTO parent FROM imports WHERE id = _import;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no import "%"', _import USING ERRCODE = 'no_data_found', HINT = 'SELECT id, title, status FROM sfa_imports lists them.';
+    END IF;
+    -- In the order of their ids, whatever the list's order: two imports of the same tracks don't deadlock.
+    FOR item IN
+        SELECT * FROM import_items
+        WHERE import_id = _import AND (_positions IS NULL OR position = ANY (_positions))
+          AND (status = 'found' OR status = 'failed' AND _positions IS NOT NULL AND spotify_id IS NOT NULL
+               OR status = 'queued' AND _positions IS NOT NULL AND download_job_id IN (SELECT id FROM download_jobs WHERE status IN ('failed', 'cancelled'))
+               OR status = 'queued' AND download_job_id IS NULL)
+        ORDER BY spotify_id, position FOR UPDATE
+    LOOP
+        INSERT INTO tracks (user_id, title, artist, album, duration_ms, source, spotify_id)
+        VALUES (parent.user_id, left(item.title, 500), item.artist, item.album, item.duration_ms, 'spotify', item.spotify_id)
+        ON CONFLICT (user_id, spotify_id) DO NOTHING;
+        SELECT * INTO track FROM tracks WHERE user_id = parent.user_id AND spotify_id = item.spotify_id FOR NO KEY UPDATE;
+        job := NULL;
+        IF track.audio_key IS NULL THEN
+            SELECT id INTO job FROM download_jobs WHERE track_id = track.id AND status IN ('waiting', 'running', 'retrying') LIMIT 1;
+            IF job IS NULL THEN
+                INSERT INTO download_jobs (track_id, address, audio_address, then_model)
+                VALUES (track.id, 'https://open.spotify.com/track/' || item.spotify_id, item.audio_address, parent.then_model)
+                RETURNING id INTO job;
+                enqueued := enqueued + 1;
+            END IF;
+        END IF;
+        UPDATE import_items SET track_id = track.id, download_job_id = job, reason = NULL,
+            status = CASE WHEN job IS NULL THEN 'linked' ELSE 'queued' END::import_item_status
+        WHERE import_id = _import AND position = item.position;
+    END LOOP;
+    RETURN enqueued;
+END $$;
+
+-- ---------------------------------------------------------------- views for people
+
+-- What became of each item: found, linked, waiting, downloading, downloaded, failed or cancelled, with the reason.
+CREATE VIEW sfa_import_items AS
+    SELECT i.import_id, i.position, i.title, i.artist, i.album, i.duration_ms, i.spotify_id, i.track_id, i.download_job_id, i.audio_address,
+           CASE WHEN i.status <> 'queued' THEN i.status::text
+                WHEN d.status IS NULL THEN CASE WHEN t.id IS NULL THEN 'removed' ELSE 'cancelled' END
+                WHEN d.status = 'running' THEN 'downloading'
+                WHEN d.status = 'completed' THEN 'downloaded'
+                ELSE d.status::text END AS status,
+           coalesce(i.reason, d.error) AS reason, d.progress, d.stage
+    FROM import_items i LEFT JOIN download_jobs d ON d.id = i.download_job_id LEFT JOIN tracks t ON t.id = i.track_id;
+
+CREATE VIEW sfa_imports AS
+    SELECT m.id, m.user_id, m.kind, m.title, m.artist, m.address, m.status, m.choose, m.then_model, m.progress, m.stage, m.error, m.notice, m.total,
+           c.listed, c.found, c.linked, c.waiting, c.downloaded, c.failed, m.scheduled_at, m.inserted_at, m.started_at, m.finished_at
+    FROM imports m, LATERAL (
+        SELECT count(*) AS listed,
+               count(*) FILTER (WHERE status = 'found') AS found,
+               count(*) FILTER (WHERE status = 'linked') AS linked,
+               count(*) FILTER (WHERE status IN ('waiting', 'downloading', 'retrying')) AS waiting,
+               count(*) FILTER (WHERE status = 'downloaded') AS downloaded,
+               count(*) FILTER (WHERE status IN ('failed', 'cancelled')) AS failed
+        FROM sfa_import_items i WHERE i.import_id = m.id) c;
+
+CREATE OR REPLACE VIEW sfa_jobs AS
+    SELECT 'download' AS kind, id, queue_job_id, track_id, user_id, address AS detail, status, progress, stage, error,
+           error_kind, attempt, priority, scheduled_at, inserted_at, started_at, finished_at FROM download_jobs
+    UNION ALL
+    SELECT 'processing', id, queue_job_id, track_id, user_id, model, status, progress, stage, error,
+           error_kind, attempt, priority, scheduled_at, inserted_at, started_at, finished_at FROM processing_jobs
+    UNION ALL
+    SELECT 'analysis', id, queue_job_id, track_id, user_id, operation::text, status, progress, stage, error,
+           error_kind, attempt, priority, scheduled_at, inserted_at, started_at, finished_at FROM analysis_jobs
+    UNION ALL
+    SELECT 'import', id, queue_job_id, NULL, user_id, coalesce(title, address), status, progress, stage, error,
+           error_kind, attempt, priority, scheduled_at, inserted_at, started_at, finished_at FROM imports;
