@@ -10,8 +10,9 @@ CREATE TABLE imports (
     user_id integer NOT NULL DEFAULT sfa_local_owner() REFERENCES users ON DELETE CASCADE,
     task_name text NOT NULL DEFAULT 'import' REFERENCES job_kinds DEFERRABLE INITIALLY DEFERRED,
     address text NOT NULL,
-    -- True: it lists what it found and waits for sfa_import_choose; false: everything is downloaded.
-    choose boolean NOT NULL DEFAULT false,
+    -- True: it lists what it found and waits for sfa_import_choose; false: everything is downloaded at once, which
+    -- needs audio addresses that Spotify does not give: whoever wants that says so.
+    choose boolean NOT NULL DEFAULT true,
     then_model text DEFAULT 'htdemucs' REFERENCES models,
     -- Read out of the address.
     kind text NOT NULL,
