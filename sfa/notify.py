@@ -19,6 +19,7 @@ from sfa.db import LIVENESS
 log = logging.getLogger(__name__)
 
 Callback = Callable[[str, str], None]
+ANSWER_SECONDS = 10.0
 ALL = "*"
 """The payload after a (re)connect: anything may have changed."""
 
@@ -97,7 +98,8 @@ class Listener:
             while True:
                 async for notify in connection.notifies(timeout=self._check):
                     self._tell(notify.channel, notify.payload)
-                async with asyncio.timeout(self._check):
+                # Looking often is one thing, having no patience with a busy server another.
+                async with asyncio.timeout(max(self._check, ANSWER_SECONDS)):
                     await connection.execute("SELECT 1")
 
     def _tell(self, channel: str, payload: str) -> None:
