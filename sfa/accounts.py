@@ -8,8 +8,11 @@ line makes the links, the web redeems them.
 from __future__ import annotations
 
 import hashlib
+import json
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from sfa.db import Session
@@ -72,3 +75,19 @@ async def session_user(session: Session, token: str) -> User | None:
 async def end_session(session: Session, user: User) -> None:
     """Sign out."""
     await session.run("session_end", id=user.session)
+
+
+async def audit(
+    session: Session,
+    user_id: int | None,
+    action: str,
+    target: str = "",
+    *,
+    address: str | None = None,
+    detail: Mapping[str, Any] | None = None,
+) -> None:
+    """Write down what somebody did: ``action`` is ``noun.verb``; a user_id of None is the command line. Never a secret."""
+    await session.run(
+        "audit_add", user_id=user_id, actor="command line" if user_id is None else "a former user",
+        action=action, target=target[:500], address=address, detail=json.dumps(dict(detail or {})),
+    )  # fmt: skip

@@ -30,6 +30,8 @@ COMMANDS = {
     "logs": "show the programs' logs",
     "psql": "open the database in psql",
     "doctor": "check this installation, and say what to do",
+    "keys": "list the keys of the secrets, or rotate them",
+    "secrets": "list, keep or forget the installation's secrets",
     "models": "list the models, or fetch their weights",
     "migrate": "bring the database to the newest schema",
     "chaos": "break a copy of it on purpose, and judge what happened",

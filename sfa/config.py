@@ -38,6 +38,7 @@ class Config:
         lease_seconds: how long a worker may be silent before its jobs are given to another (15).
         grace_seconds: how long a child may take to stop before it is killed (5).
         drain_seconds: how long a stopping worker lets its jobs finish before it gives them back (10).
+        keys: the keys that secrets are encrypted with, the sealing one first; empty: the file ``keyring`` under ``var``.
         download_private: whether downloads may go to private and loopback addresses (false).
         spotify_client_id, spotify_client_secret: credentials for Spotify's Web API; empty: its public pages,
             which show no more than the first 100 tracks of a playlist.
@@ -58,6 +59,7 @@ class Config:
     lease_seconds: float = 15.0
     grace_seconds: float = 5.0
     drain_seconds: float = 10.0
+    keys: str = field(default="", repr=False)
     download_private: bool = False
     spotify_client_id: str = ""
     spotify_client_secret: str = field(default="", repr=False)

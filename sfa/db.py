@@ -101,6 +101,12 @@ class Session:
             cursor = await self.connection.execute(statement(name), parameters)
             return cursor.rowcount
 
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[None]:
+        """All or nothing: a transaction, or within one a part of it that can fail alone."""
+        async with self.connection.transaction():
+            yield
+
 
 class SyncSession:
     """One connection for a thread of its own: made when needed, made anew after it was lost.
