@@ -62,7 +62,10 @@ PROCESSING = Kind(
 )
 ANALYSIS = Kind(name="analysis", port="analyzer", max_attempts=2, stall=120, base=300, per_second=2)
 
+# It reads and encodes, a stem after the other; hours of six stems as a .stem.mp4 included.
+EXPORT = Kind(name="export", port="exporter", max_attempts=2, stall=300, base=300, per_second=2)
+
 # An import that is told to wait is put off, which costs no attempt: five are for errors.
 IMPORT = Kind(name="import", port="", max_attempts=5, stall=120, base=3600, per_second=0)
 
-KINDS = {kind.name: kind for kind in (DOWNLOAD, PROCESSING, ANALYSIS, IMPORT)}
+KINDS = {kind.name: kind for kind in (DOWNLOAD, PROCESSING, ANALYSIS, EXPORT, IMPORT)}

@@ -20,8 +20,10 @@ CONTENT_TYPES = {
     "aiff": "audio/aiff",
     "wma": "audio/x-ms-wma",
     "webm": "audio/webm",
+    "mp4": "audio/mp4",
+    "zip": "application/zip",
 }
-"""The media type of each format that `audio_format` can answer."""
+"""The media type of each format that `audio_format` can answer, and of what exports are made as."""
 
 
 def audio_format(head: bytes) -> str | None:

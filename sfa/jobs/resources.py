@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 PROGRAMS = {
     "analyzer": "sfa.ports.children.analyzer",
     "demucs_runner": "sfa.ports.children.demucs_runner",
+    "exporter": "sfa.ports.children.exporter",
 }
 ON_GPU = frozenset({"demucs_runner"})
 

@@ -16,6 +16,7 @@ app = procrastinate.App(
     import_paths=[
         "sfa.jobs.analysis",
         "sfa.jobs.download",
+        "sfa.jobs.exports",
         "sfa.jobs.housekeeping",
         "sfa.jobs.imports",
         "sfa.jobs.processing",

@@ -22,8 +22,13 @@ SENTENCES = {
 }
 RULES = {
     "processing_jobs_one_active": "This separation is waiting or running already.",
-    "processing_jobs_format_known": "Stems are made as wav, flac or mp3.",
+    "processing_jobs_format_known": "Audio is made as wav, flac or mp3, a .stem.mp4 as aac or alac.",
     "processing_jobs_model_fkey": "There is no such model.",
+    "processing_jobs_export_of": "This separation's stems are not here any more: separate the track again.",
+    "processing_jobs_export_four": "A .stem.mp4 holds drums, bass, other and vocals: this separation lacks some.",
+    "processing_jobs_gains_of_stems": "A stem's gain lies between -60 and 12 dB.",
+    "processing_jobs_package_known": "An export is a mix, a zip or a .stem.mp4.",
+    "processing_jobs_bits_known": "wav is made with 16, 24 or 32 bits, flac with 16 or 24.",
     "tracks_title_length": "A title has between 1 and 500 characters.",
 }
 """What the database's rules mean to a person who clicks."""

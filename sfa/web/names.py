@@ -17,6 +17,7 @@ KINDS = {
     "download": mark("Download"),
     "processing": mark("Separation"),
     "analysis": mark("Analysis"),
+    "export": mark("Export"),
 }
 STATUSES = {
     "waiting": mark("waiting"),

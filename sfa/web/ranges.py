@@ -35,8 +35,11 @@ def parsed(header: str | None, size: int) -> tuple[int, int] | None:
     return start, end
 
 
-async def audio(request: Request, store: Store, key: str, name: str) -> Response:
-    """The object as a response; with ``?download`` browsers save it under ``name``."""
+async def audio(
+    request: Request, store: Store, key: str, name: str, whole_name: bool = False
+) -> Response:
+    """The object as a response; with ``?download`` browsers save it under ``name``, to which the key's suffix is
+    added unless it is the ``whole_name``."""
     suffix = key.rsplit(".", 1)[-1]
     media_type = CONTENT_TYPES.get(suffix, "application/octet-stream")
     disposition = "attachment" if "download" in request.query_params else "inline"
@@ -47,7 +50,7 @@ async def audio(request: Request, store: Store, key: str, name: str) -> Response
         path or "",
         headers=headers,
         media_type=media_type,
-        filename=f"{name}.{suffix}",
+        filename=name if whole_name else f"{name}.{suffix}",
         content_disposition_type=disposition,
     )
     if path is not None:

@@ -129,6 +129,8 @@ def job_name(job: Row) -> str:
     name = kind_name(job["kind"])
     if job["kind"] == "processing":
         return _("%(kind)s with %(model)s") % {"kind": name, "model": job["detail"]}
+    if job["kind"] == "export":
+        return _("%(kind)s: %(package)s") % {"kind": name, "package": job["detail"]}
     if job["kind"] == "download":
         host = urlsplit(job["detail"]).hostname or _("a link")
         return _("%(kind)s from %(host)s") % {"kind": name, "host": host}

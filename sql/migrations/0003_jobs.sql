@@ -75,12 +75,15 @@ CREATE TABLE processing_jobs (
     -- Options, all optional. format: wav | flac | mp3. bits: 16 | 24 | 32 (wav: 32 is float, the default; flac: 16 or 24).
     -- separate: stems: names of the model's stems, or no_NAME for the mix without one; precision: exact | fast (within
     -- −80 dB) | fastest; overlap of two segments, 0–0.9 (0.25); device: auto | cpu | cuda | mps.
-    -- export: of: the separation's id (required); package: mix | zip | stem.mp4; gains: {stem: dB}, for a mix.
+    -- export: of: the separation's id (required); package: mix (the default) | zip | stem.mp4; gains: {stem: dB}, of a mix
+    -- (all stems as they are); format and bits as above (a zip without: the stems as they lie there), of a stem.mp4: aac | alac.
     CONSTRAINT processing_jobs_options_known CHECK (options - CASE operation
         WHEN 'export' THEN '{of,package,gains,format,bits}'::text[]
         ELSE '{format,bits,stems,precision,overlap,device}'::text[] END = '{}'),
-    CONSTRAINT processing_jobs_format_known CHECK (options ->> 'format' IN ('wav', 'flac', 'mp3')),
-    CONSTRAINT processing_jobs_bits_known CHECK (CASE WHEN options ? 'bits' THEN CASE coalesce(options ->> 'format', 'wav')
+    CONSTRAINT processing_jobs_format_known CHECK (options ->> 'format' = ANY (
+        CASE options ->> 'package' WHEN 'stem.mp4' THEN '{aac,alac}' ELSE '{wav,flac,mp3}' END::text[])),
+    CONSTRAINT processing_jobs_bits_known CHECK (CASE WHEN options ? 'bits' THEN
+        CASE CASE options ->> 'package' WHEN 'stem.mp4' THEN 'aac' ELSE coalesce(options ->> 'format', 'wav') END
         WHEN 'wav' THEN options -> 'bits' IN ('16', '24', '32') WHEN 'flac' THEN options -> 'bits' IN ('16', '24') ELSE false END END),
     CONSTRAINT processing_jobs_stems_list CHECK (jsonb_typeof(options -> 'stems') = 'array' AND options -> 'stems' <> '[]'),
     CONSTRAINT processing_jobs_precision_known CHECK (options ->> 'precision' IN ('exact', 'fast', 'fastest')),

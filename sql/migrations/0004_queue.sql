@@ -139,8 +139,14 @@ END $$;
 
 CREATE FUNCTION sfa_processing_fill() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF NEW.operation <> 'separate' THEN
+    IF NEW.operation NOT IN ('separate', 'export') THEN
         PERFORM sfa_refuse('processing_jobs_operation_available', format('operation "%s" is not available on this installation; use "separate"', NEW.operation));
+    END IF;
+    IF NEW.operation = 'export' AND NEW.task_name = 'processing' AND current_setting('sfa.enqueuing', true) = 'on' THEN
+        PERFORM sfa_refuse('processing_jobs_export_task', 'an export is task "export" on queue "default"');
+    END IF;
+    IF NEW.operation = 'export' OR NEW.task_name = 'export' THEN
+        NEW := sfa_export_fill(NEW);
     END IF;
     -- An unknown model gets an engine all the same: the foreign key on models then names the real mistake.
     NEW.engine := coalesce((SELECT engine FROM models WHERE name = NEW.model), 'demucs');
@@ -149,12 +155,6 @@ BEGIN
         WHERE regexp_replace(s, '^no_', '') <> ALL (SELECT unnest(stems) FROM models WHERE name = NEW.model)) THEN
         PERFORM sfa_refuse('processing_jobs_stems_of_model', format('options.stems names a stem that model "%s" does not make', NEW.model),
             'Its stems, or no_ and a stem''s name for the mix without it.');
-    END IF;
-    IF jsonb_typeof(NEW.options -> 'gains') = 'object' AND EXISTS (
-        SELECT FROM jsonb_each(NEW.options -> 'gains') g
-        WHERE regexp_replace(g.key, '^no_', '') <> ALL (SELECT unnest(stems) FROM models WHERE name = NEW.model)
-           OR NOT CASE WHEN jsonb_typeof(g.value) = 'number' THEN (g.value #>> '{}')::numeric BETWEEN -60 AND 12 ELSE false END) THEN
-        PERFORM sfa_refuse('processing_jobs_gains_of_model', format('options.gains gives stems of model "%s" gains of -60 to 12 dB', NEW.model));
     END IF;
     RETURN NEW;
 END $$;

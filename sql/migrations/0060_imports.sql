@@ -235,7 +235,8 @@ CREATE OR REPLACE VIEW sfa_jobs AS
     SELECT 'download' AS kind, id, queue_job_id, track_id, user_id, address AS detail, status, progress, stage, error,
            error_kind, attempt, priority, scheduled_at, inserted_at, started_at, finished_at FROM download_jobs
     UNION ALL
-    SELECT 'processing', id, queue_job_id, track_id, user_id, model, status, progress, stage, error,
+    SELECT task_name, id, queue_job_id, track_id, user_id,
+           CASE operation WHEN 'export' THEN coalesce(options ->> 'package', 'mix') ELSE model END, status, progress, stage, error,
            error_kind, attempt, priority, scheduled_at, inserted_at, started_at, finished_at FROM processing_jobs
     UNION ALL
     SELECT 'analysis', id, queue_job_id, track_id, user_id, operation::text, status, progress, stage, error,

@@ -195,6 +195,10 @@ REFUSED = [
     ),
     (
         "INSERT INTO processing_jobs (track_id, operation) VALUES ('{track}', 'export')",
+        "processing_jobs_export_of",
+    ),
+    (
+        "INSERT INTO processing_jobs (track_id, operation) VALUES ('{track}', 'multistem')",
         "processing_jobs_operation_available",
     ),
     (
@@ -233,6 +237,7 @@ REFUSED_IN_THE_QUEUE = [
         "procrastinate_jobs_starts_todo",
     ),
     ("'analysis', 'analysis', '[]', 'todo'", "procrastinate_jobs_args_object"),
+    ("'default', 'export', '{{}}', 'todo'", "processing_jobs_export_of"),
     (
         "'processing', 'processing', '{{\"track_id\": \"{track}\", \"model\": \"nope\"}}', 'todo'",
         "processing_jobs_model_fkey",
