@@ -134,8 +134,8 @@ class Attempt:
         row = await session.one(
             "attempt_verdict", job=self.claimed.job_id, token=self.claimed.token
         )
-        # A retry of a job that was cancelled meanwhile is written as its cancellation.
-        return row is not None and row["verdict"] in (verdict, "cancelled")
+        # A retry of a job that was cancelled meanwhile is written as its cancellation, one that was snoozed as a release.
+        return row is not None and row["verdict"] in (verdict, "cancelled", "released")
 
     def _parameters(self, outcome: Outcome) -> dict[str, Any]:
         error: str | None = None

@@ -1,12 +1,15 @@
 -- One INSERT is one job. Either table may be written first; a trigger writes the other row in the same
 -- transaction, and from then on the queue row's state moves the domain row's.
 
+-- concurrency: jobs at a time in each worker. global_concurrency: in all workers together; NULL is no limit.
 CREATE TABLE queues (
     name text PRIMARY KEY,
     concurrency integer NOT NULL,
+    global_concurrency integer,
     paused boolean NOT NULL DEFAULT false,
     paused_reason text,
-    CONSTRAINT queues_concurrency_range CHECK (concurrency BETWEEN 1 AND 1000)
+    CONSTRAINT queues_concurrency_range CHECK (concurrency BETWEEN 1 AND 1000),
+    CONSTRAINT queues_global_concurrency_range CHECK (global_concurrency BETWEEN 1 AND 100000)
 );
 INSERT INTO queues (name, concurrency) VALUES ('download', 3), ('processing', 2), ('analysis', 2), ('default', 2);
 
@@ -33,7 +36,9 @@ CREATE TABLE leases (
     worker_id bigint NOT NULL,
     worker text NOT NULL DEFAULT '',
     acquired_at timestamptz NOT NULL DEFAULT now(),
-    expires_at timestamptz NOT NULL
+    expires_at timestamptz NOT NULL,
+    -- Set: whoever stops it puts the job off for so long; it is not a cancellation.
+    snooze interval
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02);
 
 -- 'lost': its worker died or could not renew. 'released': given back unharmed (shutdown); uses up no attempt.
@@ -425,7 +430,8 @@ CREATE TRIGGER sfa_queue_after_delete AFTER DELETE ON procrastinate_jobs
 CREATE FUNCTION sfa_job_guard_status() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF current_setting('sfa.mirroring', true) IS DISTINCT FROM 'on' THEN
-        PERFORM sfa_refuse(TG_TABLE_NAME || '_status_follows_queue', 'the status of a job follows the queue and is not set by hand', 'Use SELECT sfa_cancel(id) or SELECT sfa_retry(id).');
+        PERFORM sfa_refuse(TG_TABLE_NAME || '_status_follows_queue', 'status, priority and scheduled_at of a job follow the queue and are not set by hand',
+            'Use SELECT sfa_cancel(id), sfa_retry(id), sfa_prioritise(id, n) or sfa_reschedule(id, at).');
     END IF;
     RETURN NEW;
 END $$;
@@ -482,7 +488,7 @@ BEGIN
         EXECUTE format('CREATE TRIGGER sfa_job_before_insert BEFORE INSERT ON %I FOR EACH ROW EXECUTE FUNCTION sfa_job_before_insert()', t);
         EXECUTE format('CREATE TRIGGER sfa_job_after_insert AFTER INSERT ON %I REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION sfa_job_after_insert()', t);
         EXECUTE format('CREATE TRIGGER sfa_job_after_delete AFTER DELETE ON %I REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION sfa_job_after_delete()', t);
-        EXECUTE format('CREATE TRIGGER sfa_job_guard_status BEFORE UPDATE OF status ON %I FOR EACH ROW WHEN (OLD.status IS DISTINCT FROM NEW.status) EXECUTE FUNCTION sfa_job_guard_status()', t);
+        EXECUTE format('CREATE TRIGGER sfa_job_guard_status BEFORE UPDATE OF status, priority, scheduled_at ON %I FOR EACH ROW WHEN ((OLD.status, OLD.priority, OLD.scheduled_at) IS DISTINCT FROM (NEW.status, NEW.priority, NEW.scheduled_at)) EXECUTE FUNCTION sfa_job_guard_status()', t);
     END LOOP;
 END $$;
 -- Named to run before sfa_job_before_insert: triggers fire in the order of their names.

@@ -51,6 +51,15 @@ BEGIN
     IF queue.paused OR free <= 0 THEN
         RETURN;
     END IF;
+    IF queue.global_concurrency IS NOT NULL THEN
+        -- One claim of the queue at a time from here to the commit: what runs is counted, and nobody adds to it meanwhile.
+        SELECT * INTO queue FROM queues WHERE name = _queue FOR NO KEY UPDATE;
+        free := least(free, queue.global_concurrency - (
+            SELECT count(*) FROM procrastinate_jobs WHERE status = 'doing' AND queue_name = _queue));
+        IF queue.paused OR free <= 0 THEN
+            RETURN;
+        END IF;
+    END IF;
     IF EXISTS (SELECT FROM procrastinate_jobs WHERE status = 'todo' AND scheduled_at IS NULL AND lock IS NOT NULL AND queue_name = _queue) THEN
         heads := ARRAY(SELECT sfa_lock_heads(_queue, free));
     END IF;
@@ -129,7 +138,7 @@ CREATE FUNCTION sfa_queueing_lock(_job bigint, _lock text, _status procrastinate
 $$;
 
 -- Ends an attempt. 'lost' (its child died) uses up a crash, not an attempt. False: the lease is gone, so nothing was written and the caller's transaction must roll back.
--- A retry of a job that somebody cancelled meanwhile is a cancellation.
+-- A retry of a job that somebody cancelled meanwhile is a cancellation; one that was snoozed goes back and uses up nothing.
 CREATE FUNCTION sfa_finish_v1(
     _job bigint, _token uuid, _verdict attempt_verdict, _error text, _error_kind error_kind, _certificate jsonb,
     _retry_in interval, _complete_queue_row boolean DEFAULT true
@@ -143,7 +152,10 @@ BEGIN
     IF NOT FOUND THEN
         RETURN false;
     END IF;
-    IF _verdict IN ('retried', 'released', 'lost')
+    IF lease.snooze IS NOT NULL AND _verdict IN ('retried', 'released', 'lost', 'cancelled') THEN
+        verdict_now := 'released';
+        _retry_in := lease.snooze;
+    ELSIF _verdict IN ('retried', 'released', 'lost')
        AND (SELECT abort_requested FROM procrastinate_jobs WHERE id = _job FOR UPDATE) THEN
         verdict_now := 'cancelled';
     END IF;
@@ -251,46 +263,3 @@ BEGIN
         $q$, target) USING _jobs, _tokens, _percents, _stages;
     END LOOP;
 END $$;
-
--- ---------------------------------------------------------------- control, by either id
-
-CREATE FUNCTION sfa_queue_id(_job text) RETURNS bigint LANGUAGE plpgsql STABLE AS $$
-DECLARE
-    found bigint;
-BEGIN
-    IF _job ~ '^\d{1,18}$' THEN
-        SELECT id INTO found FROM procrastinate_jobs WHERE id = _job::bigint;
-    ELSIF _job ~* '^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$' THEN
-        SELECT queue_job_id INTO found FROM sfa_jobs WHERE id = _job::uuid;
-    END IF;
-    IF found IS NULL THEN
-        RAISE EXCEPTION 'there is no job "%"', _job USING ERRCODE = 'no_data_found', HINT = 'SELECT id, kind, status FROM sfa_jobs lists them.';
-    END IF;
-    RETURN found;
-END $$;
-
--- A waiting job is cancelled at once; a running one is told to stop and ends within its grace period.
--- True: there was something to cancel.
-CREATE FUNCTION sfa_cancel(_job text) RETURNS boolean LANGUAGE sql AS
-$$ SELECT procrastinate_cancel_job_v1(sfa_queue_id(_job), true, false) IS NOT NULL $$;
-CREATE FUNCTION sfa_cancel(_job uuid) RETURNS boolean LANGUAGE sql AS $$ SELECT sfa_cancel(_job::text) $$;
-CREATE FUNCTION sfa_cancel(_job bigint) RETURNS boolean LANGUAGE sql AS $$ SELECT sfa_cancel(_job::text) $$;
-
--- Starts a job that failed or was cancelled (or waits for its retry) afresh, with both budgets full again.
-CREATE FUNCTION sfa_retry(_job text) RETURNS boolean LANGUAGE plpgsql AS $$
-DECLARE
-    queue_id bigint := sfa_queue_id(_job);
-BEGIN
-    PERFORM FROM procrastinate_jobs WHERE id = queue_id
-        AND (status IN ('failed', 'cancelled', 'aborted') OR status = 'todo' AND scheduled_at IS NOT NULL) FOR UPDATE;
-    IF NOT FOUND THEN
-        RETURN false;
-    END IF;
-    UPDATE attempts SET counted = false WHERE job_id = queue_id AND counted;
-    UPDATE procrastinate_jobs SET status = 'todo', attempts = 0, scheduled_at = NULL,
-        queueing_lock = sfa_queueing_lock(id, queueing_lock, 'todo'), abort_requested = false, worker_id = NULL
-    WHERE id = queue_id;
-    RETURN true;
-END $$;
-CREATE FUNCTION sfa_retry(_job uuid) RETURNS boolean LANGUAGE sql AS $$ SELECT sfa_retry(_job::text) $$;
-CREATE FUNCTION sfa_retry(_job bigint) RETURNS boolean LANGUAGE sql AS $$ SELECT sfa_retry(_job::text) $$;

@@ -13,7 +13,7 @@ CREATE VIEW sfa_jobs AS
            error_kind, attempt, priority, scheduled_at, inserted_at, started_at, finished_at FROM analysis_jobs;
 
 CREATE VIEW sfa_queues AS
-    SELECT q.name, q.concurrency, q.paused, q.paused_reason,
+    SELECT q.name, q.concurrency, q.global_concurrency, q.paused, q.paused_reason,
            count(j.id) FILTER (WHERE j.status = 'todo' AND j.scheduled_at IS NULL) AS ready,
            count(j.id) FILTER (WHERE j.status = 'todo' AND j.scheduled_at IS NOT NULL) AS scheduled,
            count(j.id) FILTER (WHERE j.status = 'doing') AS running,

@@ -123,6 +123,15 @@ def test_queues_are_paused_with_a_reason_and_limited(owner: TestClient, world: W
     owner.post("/queues/processing", data={"verb": "limit", "concurrency": "7"})
     row = world.one("SELECT concurrency, paused FROM queues WHERE name = 'processing'")
     assert row == {"concurrency": 7, "paused": False}
+    for given, kept in (("9", 9), (None, 9), ("", None)):
+        form = {"verb": "limit", "concurrency": "7"} | (
+            {} if given is None else {"everywhere": given}
+        )
+        owner.post("/queues/processing", data=form)
+        row = world.one("SELECT global_concurrency FROM queues WHERE name = 'processing'")
+        assert row["global_concurrency"] == kept, given
+    bad = {"verb": "limit", "concurrency": "7", "everywhere": "none"}
+    assert owner.post("/queues/processing", data=bad).status_code == 422
     for wrong in ("0", "1001", "x", "²"):
         answer = owner.post("/queues/processing", data={"verb": "limit", "concurrency": wrong})
         assert answer.status_code == 422
