@@ -61,6 +61,8 @@ PROCESSING = Kind(
     name="processing", port="demucs_runner", max_attempts=2, stall=900, base=900, per_second=30
 )
 ANALYSIS = Kind(name="analysis", port="analyzer", max_attempts=2, stall=120, base=300, per_second=2)
+# Cues are worked out from the analysis in the worker itself.
+AUTO_CUE = Kind(name="auto_cue", port="", max_attempts=3, stall=60, base=60, per_second=0)
 
 # It reads and encodes, a stem after the other; hours of six stems as a .stem.mp4 included.
 EXPORT = Kind(name="export", port="exporter", max_attempts=2, stall=300, base=300, per_second=2)
@@ -68,4 +70,4 @@ EXPORT = Kind(name="export", port="exporter", max_attempts=2, stall=300, base=30
 # An import that is told to wait is put off, which costs no attempt: five are for errors.
 IMPORT = Kind(name="import", port="", max_attempts=5, stall=120, base=3600, per_second=0)
 
-KINDS = {kind.name: kind for kind in (DOWNLOAD, PROCESSING, ANALYSIS, EXPORT, IMPORT)}
+KINDS = {kind.name: kind for kind in (DOWNLOAD, PROCESSING, ANALYSIS, AUTO_CUE, EXPORT, IMPORT)}

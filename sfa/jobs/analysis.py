@@ -44,5 +44,6 @@ async def perform(work: Run) -> Record:
             await session.run(
                 "result_track_duration", id=work.row["track_id"], duration_ms=found.duration_ms
             )
+        await session.run("record_follow_auto_cue", track=work.row["track_id"])
 
     return record

@@ -164,10 +164,13 @@ BEGIN
     RETURN NEW;
 END $$;
 
+-- The operation names the task, and the task the operation.
 CREATE FUNCTION sfa_analysis_fill() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF NEW.operation <> 'analyze' THEN
-        PERFORM sfa_refuse('analysis_jobs_operation_available', format('operation "%s" is not available on this installation; use "analyze"', NEW.operation));
+    IF NEW.task_name = 'auto_cue' THEN
+        NEW.operation := 'auto_cue';
+    ELSIF NEW.operation = 'auto_cue' THEN
+        NEW.task_name := 'auto_cue';
     END IF;
     RETURN NEW;
 END $$;

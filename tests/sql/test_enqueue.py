@@ -202,10 +202,6 @@ REFUSED = [
         "processing_jobs_operation_available",
     ),
     (
-        "INSERT INTO analysis_jobs (track_id, operation) VALUES ('{track}', 'auto_cue')",
-        "analysis_jobs_operation_available",
-    ),
-    (
         "INSERT INTO download_jobs (address) VALUES ('file:///etc/passwd')",
         "download_jobs_address_http",
     ),
