@@ -34,6 +34,7 @@ COMMANDS = {
     "secrets": "list, keep or forget the installation's secrets",
     "models": "list the models, or fetch their weights",
     "migrate": "bring the database to the newest schema",
+    "port": "check a port's child against the protocol",
     "chaos": "break a copy of it on purpose, and judge what happened",
     "worker": "run one queue's worker (supervisord does)",
     "web": "run the web server (supervisord does)",

@@ -120,12 +120,12 @@ def kill_marked(mark: str, leader: int = 0) -> list[int]:
     return found
 
 
-async def sweep(mark: str, seconds: float = 2.0) -> int:
-    """End what a dead child has left; how many processes that were."""
-    count = 0
+async def sweep(mark: str, seconds: float = 2.0) -> set[int]:
+    """End what a dead child has left; which processes that were."""
+    left: set[int] = set()
     until = time.monotonic() + seconds
     while found := kill_marked(mark):
-        count += len(found)
+        left.update(found)
         if time.monotonic() > until:
             break
         await asyncio.sleep(0.01)
@@ -134,7 +134,7 @@ async def sweep(mark: str, seconds: float = 2.0) -> int:
         reap()
         if _doomed:
             await asyncio.sleep(0.01)
-    return count
+    return left
 
 
 def doom(pids: list[int]) -> None:

@@ -107,7 +107,11 @@ class Port:
             await port._destroy("the start was given up")
             raise
         if port._ready.done():
-            return port
+            if (spoken := port._ready.result().protocol) == protocol.PROTOCOL:
+                return port
+            message = f"port {spec.name} speaks protocol {spoken}, not {protocol.PROTOCOL}"
+            await port._destroy(message)
+            raise PortFailure("start", message, port.certificate("another protocol"))
         if port._closed.done():
             await port._destroy(None)
             message = f"port {spec.name} ended before it was ready: {certificate.died(process)}"

@@ -28,7 +28,7 @@ STDERR_TAIL = 64 * 1024
 STDERR_RATE = 32 << 20
 """Bytes of stderr a second that are read; a child that writes more waits."""
 
-_INHERITED = (
+INHERITED = (
     "PATH", "PYTHONPATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "XDG_CACHE_HOME",
 )  # fmt: skip
 
@@ -76,6 +76,7 @@ class Process:
         self._oom_kills = memory.oom_kills()
         self._out_of_memory: bool | None = None
         self._peak: int | None = None
+        self._struck: set[int] = set()
         self._stderr = bytearray()
         self._writing = asyncio.Lock()
         for pipe in (process.stdin, process.stdout, process.stderr):
@@ -88,7 +89,7 @@ class Process:
     @classmethod
     async def spawn(cls, command: Sequence[str], env: Mapping[str, str]) -> Process:
         """Start ``command``; call it from the main thread, whose death the child's death signal is bound to."""
-        inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+        inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
         mark = f"{kin.MARK}:{next(_numbers)}"
         group = Group.make(kin.MARK)
         try:
@@ -145,11 +146,15 @@ class Process:
         """Wait for the child's own end, not for that of what it left."""
         await asyncio.shield(self._reaped)
 
+    def end_input(self) -> None:
+        """Close its stdin: it is to end."""
+        if self._process.stdin is not None and not self._writing.locked():
+            self._process.stdin.close()
+
     async def stop(self, grace: float, by: str = "stopped") -> int:
         """End the child: stdin EOF, a third of ``grace``, SIGTERM, the rest of ``grace``, SIGKILL."""
         self.ended_by = self.ended_by or by
-        if self._process.stdin is not None and not self._writing.locked():
-            self._process.stdin.close()
+        self.end_input()
         for share, number in ((1 / 3, signal.SIGTERM), (2 / 3, signal.SIGKILL)):
             await asyncio.wait({self._reaped}, timeout=grace * share)
             if self._reaped.done():
@@ -166,11 +171,18 @@ class Process:
     def strike(self) -> None:
         """SIGKILL, now, from any thread."""
         # What dies with it falls to us, and as a zombie it carries no mark any more.
-        kin.doom(list(kin.descendants(self.pid)))
+        family = list(kin.descendants(self.pid))
+        self._struck.update(family)
+        kin.doom(family)
         if self._group is not None:
             self._group.kill()
         if self.returncode is None:
             _signal_group(self.pid, signal.SIGKILL)
+
+    def signal_group(self, number: signal.Signals) -> None:
+        """Send a signal to it and to what it has started; nothing happens where it has ended."""
+        if self.returncode is None:
+            _signal_group(self.pid, number)
 
     @property
     def out_of_memory(self) -> bool:
@@ -208,13 +220,14 @@ class Process:
 
     async def _bury(self) -> int:
         await self._reaped
-        kin.kill_marked(self.mark)
+        left = set(kin.kill_marked(self.mark))
         # The group may outlive its leader, and so may what left the group.
         _signal_group(self.pid, signal.SIGKILL)
         if self._group is not None:
             kin.doom(self._group.members())
             self._group.kill()
-        self.swept = await kin.sweep(self.mark)
+        left |= await kin.sweep(self.mark)
+        self.swept = len(left - self._struck)
         if self._group is not None:
             for _ in range(100):
                 if self._group.remove():

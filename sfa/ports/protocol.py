@@ -1,4 +1,4 @@
-"""Encode, decode and split the frames of the port protocol, version 1.
+"""Encode, decode and split the frames of the port protocol, version 1 (PROTOCOL.md, beside this).
 
 A frame is one JSON object on one line: UTF-8, LF, at most MAX_FRAME bytes with its LF.
 ``decode_child`` reads what a child may say, ``decode_parent`` what a parent may say; both refuse
@@ -20,6 +20,7 @@ from typing import Any, Final, Generic, Literal, TypeVar, cast, get_args
 PROTOCOL: Final = 1
 MAX_FRAME: Final = 1 << 20
 MAX_TEXT: Final = 8000
+MAX_ID: Final = 200
 
 Kind = Literal["input", "resource", "internal", "cancelled"]
 Level = Literal["debug", "info", "warning", "error"]
@@ -131,10 +132,11 @@ def encode(frame: ChildFrame | ParentFrame) -> bytes:
     kind = type(frame).__name__.lower()
     body: dict[str, Any]
     match frame:
+        # What a child without a parser goes by comes first, whatever a payload may hold.
         case Result(id=ident, payload=payload):
-            body = {**payload, "type": kind, "id": ident}
+            body = {"type": kind, "id": ident, **_rest(payload, "type", "id")}
         case Request(id=ident, op=op, args=args):
-            body = {**args, "type": kind, "id": ident, "op": op}
+            body = {"type": kind, "id": ident, "op": op, **_rest(args, "type", "id", "op")}
         case _:
             pairs = ((name, getattr(frame, name)) for name in frame.__dataclass_fields__)
             body = {"type": kind, **{name: value for name, value in pairs if value is not None}}
@@ -337,10 +339,10 @@ def _ident(body: dict[str, Any], default: str | None = None) -> str:
     value = body.get("id", default)
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
-    if not isinstance(value, str) or len(value) > 200:
+    if not isinstance(value, str) or len(value) > MAX_ID:
         raise ProtocolError("id is missing or not a short text")
     return value
 
 
-def _rest(body: dict[str, Any], *names: str) -> dict[str, Any]:
+def _rest(body: Mapping[str, Any], *names: str) -> dict[str, Any]:
     return {key: value for key, value in body.items() if key not in names}

@@ -81,6 +81,9 @@ def main(behaviour: str) -> None:
                 for percent in (10, 55, 90):
                     say(type="progress", id=ident, percent=percent, stage="work")
                 say(type="result", id=ident, answer=42)
+            case "answers_twice":
+                say(type="result", id=ident, answer=1)
+                say(type="result", id=ident, answer=2)
             case "input_error":
                 say(type="error", id=ident, kind="input", message="song.mp3 is not audio")
             case "ignores_sigterm":
