@@ -20,8 +20,10 @@ from sfa.commands.up import up
 from sfa.config import Config
 from sfa.db import Database, Row
 from sfa.demo import TITLE, render_demo
+from sfa.errors import SfaError
 from sfa.intake import checked_format, take_in
 from sfa.postgres import dsn
+from sfa.price import price
 from sfa.store import Store
 from sfa.terminal import Board, Line, clock, step
 from sfa.watch import Outcome, Watch
@@ -65,6 +67,7 @@ async def _import_and_follow(
     await database.open()
     try:
         store = Store(config.store_address, config.var / "cache")
+        await _price(config, database, file, model)
         with step("import"):
             intake = await take_in(database, store, file, title, model)
         watch = Watch(database, intake.track, intake.user)
@@ -76,6 +79,15 @@ async def _import_and_follow(
         return code, outcome, link
     finally:
         await database.close()
+
+
+async def _price(config: Config, database: Database, file: Path, model: str) -> None:
+    """Say what it will cost, before anything is begun; refuse what cannot end well."""
+    async with database.session() as session:
+        cost = await price(session, file, model)
+    if lack := cost.lacking(config.var):
+        raise SfaError(f"{file.name} with {model}: {lack}")
+    print(f"  {clock(cost.audio)} with {model}: {cost}", file=sys.stderr)
 
 
 async def _follow(watch: Watch) -> bool:
@@ -110,6 +122,8 @@ async def _show(watch: Watch, board: Board) -> None:
 
 def _line(job: Row) -> Line:
     stage = job["error"] if job["status"] in ("failed", "retrying") else job["stage"]
+    if job["status"] == "running" and stage:
+        stage = stage.partition(",")[0]  # the board says itself how fast it goes
     if job["status"] == "retrying" and job["starts_in"]:
         stage = f"in {max(0, round(job['starts_in']))} s: {stage}"
     return Line(
@@ -150,7 +164,12 @@ _FIGURES = (
     "spectral_centroid",
     "spectral_rolloff",
 )
-_NAMES = {"processing": "separate ({detail})", "analysis": "analyse", "download": "download"}
+_NAMES = {
+    "processing": "separate ({detail})",
+    "analysis": "analyse",
+    "download": "download",
+    "export": "export ({detail})",
+}
 _JOB = ("id", "kind", "detail", "status", "error", "error_kind", "attempt", "elapsed")
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
+import socket
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -21,7 +22,7 @@ import procrastinate
 
 from sfa import weights
 from sfa.catalog import PROCESSING
-from sfa.db import Session
+from sfa.db import Row, Session
 from sfa.errors import InputError
 from sfa.jobs.recipe import audio_identity, recipe
 from sfa.jobs.runner import Run, run
@@ -34,7 +35,8 @@ _MEASURES: Final = (
     "stem_type", "audio_key", "format", "duration_ms", "sample_rate", "channels", "bytes", "sha256", "rms_db", "peak_db",
 )  # fmt: skip
 _FACTS: Final = (
-    "model", "engine", "residual_db", "seconds", "device", "precision", "runtime", "peak_bytes", "resumed_ms",
+    "model", "engine", "residual_db", "seconds", "device", "precision", "runtime", "networks", "peak_bytes", "resumed_ms",
+    "work_seconds", "work_audio",
 )  # fmt: skip
 
 
@@ -54,7 +56,9 @@ async def perform(work: Run) -> Record:
     async with store.fetch(row["audio_key"]) as audio:
         name = await asyncio.to_thread(_recipe, work, audio)
         if (linked := await _turn(work, name)) is not None:
-            facts, stems = {**linked[0]["result"], "linked": True}, linked
+            # What it took was noted then.
+            told = {k: v for k, v in linked[0]["result"].items() if k != "work_seconds"}
+            facts, stems = {**told, "linked": True}, linked
         else:
             facts, stems = await _separate(work, audio, name)
 
@@ -73,12 +77,30 @@ async def perform(work: Run) -> Record:
             )
         await session.run("result_processing", id=row["id"], result=json.dumps(facts), recipe=name)
         await session.run("separation_end", recipe=name, token=work.attempt.claimed.token)
+        if "work_seconds" in facts:
+            await _note_speed(session, row, facts)
         await session.run(
             "result_track_duration", id=row["track_id"], duration_ms=stems[0]["duration_ms"]
         )
         await session.run("record_follow_analysis", track=row["track_id"])
 
     return record
+
+
+async def _note_speed(session: Session, row: Row, facts: Mapping[str, Any]) -> None:
+    """Keep what the separation took, for the estimates of the next one."""
+    await session.run(
+        "separation_speed",
+        host=socket.gethostname(),
+        model=row["model"],
+        device=facts["device"],
+        precision=facts["precision"],
+        networks=facts["networks"],
+        overlap=float(row["options"].get("overlap", 0.25)) if row["engine"] == "demucs" else 0.25,
+        audio=facts["work_audio"],
+        seconds=facts["work_seconds"],
+        peak=facts["peak_bytes"],
+    )
 
 
 def _recipe(work: Run, audio: Path) -> str:

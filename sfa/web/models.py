@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from uuid import UUID
 
 from sfa.config import Config
 from sfa.db import Session
@@ -18,15 +19,22 @@ class Choice:
     name: str
     description: str
     ready: bool
+    seconds: float | None = None
+    """How long it takes for the track at hand, where that was measured."""
 
 
-async def choices(session: Session, config: Config) -> list[Choice]:
-    """Every model, in the order to offer them."""
+async def choices(session: Session, config: Config, track_id: UUID | None = None) -> list[Choice]:
+    """Every model, in the order to offer them; priced for a track if one is given."""
+    prices: dict[str, float] = {}
+    if track_id is not None:
+        rows = await session.all("model_prices", track_id=track_id)
+        prices = {row["name"]: row["seconds"] for row in rows}
     return [
         Choice(
             row["name"],
             row["description"],
             row["engine"] == PREVIEW or available(row["name"], config.models_folder),
+            prices.get(row["name"]),
         )
         for row in await session.all("model_list")
     ]

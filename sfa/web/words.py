@@ -118,6 +118,8 @@ def state(job: Row) -> str:
 
 def left(job: Row) -> str:
     """The time a running job still needs, from its own pace; empty as long as that says nothing."""
+    if job["status"] == "running" and (job.get("stage") or "").endswith(" left"):
+        return ""  # its child knows better, and says so
     elapsed, progress = job.get("elapsed"), job["progress"]
     if job["status"] != "running" or not elapsed or progress < 3 or elapsed < 2 or progress >= 100:
         return ""

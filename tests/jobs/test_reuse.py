@@ -66,6 +66,14 @@ async def test_another_users_same_file_is_linked_and_outlives_the_first(
     ).fetchall()
     linked = {str(row["id"]): row["result"].get("linked", False) for row in rows}
     assert linked == {one: False, two: True, fewer: False}
+    # What it took is noted for the next estimate; a link took nothing.
+    speed = await studio.one("SELECT * FROM separation_speeds")
+    assert (speed["model"], speed["runs"]) == ("spectral", 2)
+    (cost,) = await (
+        await studio.db.execute("SELECT * FROM sfa_estimate(%s, 'spectral')", [first])
+    ).fetchall()
+    assert cost["measured"]
+    assert cost["seconds"] > 0
     assert len({row["recipe"] for row in rows}) == 2
     # The first one's owner deletes the track: the other's stems stay.
     store = Store(studio.config.store_address, studio.config.var / "cache")

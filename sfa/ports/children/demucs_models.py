@@ -62,6 +62,16 @@ def get(name: str, folder: Path) -> Any:
     return _kept[key]
 
 
+def parameters(name: str, folder: Path) -> int:
+    """Return about how many values the model's files hold (released ones: two bytes each); 0 if some are missing."""
+    files = _files(folder)
+    definition = _definition(name, folder)
+    signatures = _yaml(definition)["models"] if definition else [name]
+    if any(signature not in files for signature in signatures):
+        return 0
+    return sum(files[signature].stat().st_size for signature in signatures) // 2
+
+
 @contextmanager
 def guard() -> Iterator[None]:
     """Translate torch's out-of-memory errors."""

@@ -3,7 +3,7 @@
     echo '{"op":"separate","audio":"song.wav","model":"spectral","out":"stems"}' \\
       | python -m sfa.ports.children.demucs_runner
 
-Ops ``separate`` and ``load``: see ``separation``. Torch is imported when the first Demucs model is
+Ops ``separate``, ``load`` and ``probe``: see ``separation``. Torch is imported when the first Demucs model is
 asked for; a loaded model is kept between calls.
 """
 
@@ -20,7 +20,7 @@ def load() -> Mapping[str, Op]:
     """Import all but torch."""
     from sfa.ports.children import separation
 
-    return {"separate": separation.separate, "load": separation.load}
+    return {"separate": separation.separate, "load": separation.load, "probe": separation.probe}
 
 
 def device() -> str:

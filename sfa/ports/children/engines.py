@@ -115,15 +115,23 @@ def make(
         return TorchEngine(model, device, torch.float16 if precision == "fastest" else None, log)
     if device == "mps" or precision == "exact":
         return TorchEngine(model, device, None, log)
-    if importlib.util.find_spec("openvino") is not None:
+    if converts(model):
         from sfa.ports.children import openvino_engine
 
-        if openvino_engine.can(model):
-            half = precision == "fastest" and bfloat16()
-            return openvino_engine.OpenVinoEngine(model, paths, half, threads, log, check)
+        half = precision == "fastest" and bfloat16()
+        return openvino_engine.OpenVinoEngine(model, paths, half, threads, log, check)
     if precision == "fastest" and bfloat16():
         return TorchEngine(model, device, torch.bfloat16, log)
     return TorchEngine(model, device, None, log)
+
+
+def converts(model: Any) -> bool:
+    """Whether OpenVINO runs this network where it may."""
+    if importlib.util.find_spec("openvino") is None:
+        return False
+    from sfa.ports.children import openvino_engine
+
+    return openvino_engine.can(model)
 
 
 def device(asked: Any) -> str:

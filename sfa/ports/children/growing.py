@@ -53,7 +53,7 @@ class Growing:
         self.written = 0
         self.pieces = 0
         self.state: State = {}
-        self._folder = folder
+        self.folder = folder
         self._call = call
         self._mark = hashlib.sha256(json.dumps([work, names, rate, _boot()]).encode()).hexdigest()
         self._stack = ExitStack()
@@ -88,10 +88,10 @@ class Growing:
             self.pieces += 1
         self.written += size
         kept = {**state, "mark": self._mark, "written": self.written, "pieces": self.pieces}
-        partial = self._folder / "state.part"
+        partial = self.folder / "state.part"
         with partial.open("wb") as file:
             np.savez(file, **kept)
-        partial.replace(self._folder / "state.npz")
+        partial.replace(self.folder / "state.npz")
         self._call.checkpoint(told)
 
     def finish(self, out: Path, form: str, bits: int) -> list[dict[str, Any]]:
@@ -110,7 +110,7 @@ class Growing:
         finally:
             for path in partial.values():
                 path.unlink(missing_ok=True)
-        shutil.rmtree(self._folder, ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
         return described
 
     def _encode(self, name: str, path: Path, form: str, bits: int, done: float) -> dict[str, Any]:
@@ -141,14 +141,14 @@ class Growing:
         }
 
     def _open(self) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
         self._lock()
         if self._call.args.get("resume"):
             self.state = self._saved()
         self.written = int(self.state.get("written", 0))
         self.pieces = int(self.state.get("pieces", 0))
         if not self.written:
-            for left in self._folder.iterdir():
+            for left in self.folder.iterdir():
                 if left.name != "lock":
                     shutil.rmtree(left) if left.is_dir() else left.unlink()
         for name in self.names:
@@ -156,10 +156,10 @@ class Growing:
             file.truncate(self.written * FRAME)
             file.seek(0, os.SEEK_END)
             self._files[name] = file
-        (self._folder / "pieces").mkdir(exist_ok=True)
+        (self.folder / "pieces").mkdir(exist_ok=True)
 
     def _lock(self) -> None:
-        file = self._stack.enter_context((self._folder / "lock").open("w"))
+        file = self._stack.enter_context((self.folder / "lock").open("w"))
         deadline = time.monotonic() + LOCK_SECONDS
         while True:
             try:
@@ -176,7 +176,7 @@ class Growing:
     def _saved(self) -> State:
         """The state, if it is of this work and its stems are all there; else nothing."""
         try:
-            with np.load(self._folder / "state.npz", allow_pickle=False) as saved:
+            with np.load(self.folder / "state.npz", allow_pickle=False) as saved:
                 state = {name: saved[name] for name in saved.files}
             wanted = int(state["written"]) * FRAME
             whole = all(self._raw(name).stat().st_size >= wanted for name in self.names)
@@ -188,7 +188,7 @@ class Growing:
         files = {}
         for name in self.names:
             files[name] = f"pieces/{self.pieces:05d}.{name}.flac"
-            with Encoder(self._folder / files[name], "flac", 16, self.rate, size) as encoder:
+            with Encoder(self.folder / files[name], "flac", 16, self.rate, size) as encoder:
                 encoder.write(parts[name])
         return {
             "number": self.pieces,
@@ -199,7 +199,7 @@ class Growing:
         }
 
     def _raw(self, name: str) -> Path:
-        return self._folder / f"{name}.f32"
+        return self.folder / f"{name}.f32"
 
 
 def _blocks(path: Path) -> Iterator[Block]:

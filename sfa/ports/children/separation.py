@@ -6,19 +6,19 @@ Op ``separate``: audio, out, model, models (folder of weights, not for spectral)
 stems (out of the model's, or no_NAME for the mix without one; all of the model's), precision exact | fast | fastest,
 overlap of two segments (0.25), device auto | cpu | cuda | mps, work (folder where stems grow and from which a killed
 request is resumed; under out), pieces (whether each piece is a file of its own), resume.
-Op ``load``: model, models; loads a model ahead of its use.
+Op ``load``: model, models; loads a model ahead of its use. Op ``probe``: audio; its length, rate and channels.
+What lacks memory or disk is refused before it begins (`needs`).
 """
 
 from __future__ import annotations
 
-import resource
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from sfa.ports.child import Call, InputError
-from sfa.ports.children import cores, encoders, spectral
+from sfa.ports.children import cores, encoders, needs, spectral
 from sfa.ports.children.audio import Block, Track
 from sfa.ports.children.checks import Checks
 from sfa.ports.children.growing import Growing
@@ -31,18 +31,28 @@ Pieces = Iterator[tuple[Block, dict[str, Block], Mapping[str, Any]]]
 def separate(call: Call) -> dict[str, Any]:
     """Answer a ``separate`` request."""
     started = time.monotonic()
+    needs.forget_peak()
     model = call.text("model")
     encoders.checked(call.args.get("format", "wav"), call.args.get("bits"))
     call.progress(0, "opening")
     with Track(Path(call.text("audio")), call) as track:
         answer = _preview(call, track) if model == SPECTRAL else _demucs(call, track, model)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     return answer | {
         "model": model,
         "precision": call.args.get("precision", "exact"),
         "seconds": round(time.monotonic() - started, 3),
-        "peak_bytes": peak,
+        "peak_bytes": needs.peak(),
     }
+
+
+def probe(call: Call) -> dict[str, Any]:
+    """Answer a ``probe`` request."""
+    with Track(Path(call.text("audio")), call) as track:
+        return {
+            "seconds": round(track.seconds, 3),
+            "sample_rate": track.sample_rate,
+            "channels": track.channels,
+        }
 
 
 def load(call: Call) -> dict[str, Any]:
@@ -72,6 +82,7 @@ def chosen(call: Call, sources: tuple[str, ...]) -> tuple[list[str], list[str]]:
 def _preview(call: Call, track: Track) -> dict[str, Any]:
     written, kept = chosen(call, spectral.STEMS)
     total = max(1.0, track.frames * spectral.RATE / track.sample_rate)
+    needs.check_memory(SPECTRAL, needs.PREVIEW)
 
     def step(done: int, share: float) -> None:
         call.progress(1 + 97 * min(1.0, (done + share) / total), "separating (quick preview)")
@@ -84,7 +95,8 @@ def _preview(call: Call, track: Track) -> dict[str, Any]:
     work = [SPECTRAL, time.time_ns()]
     with Growing(_folder(call), written, spectral.RATE, round(total), work, call) as growing:
         answer = _write(call, track, growing, kept, kept == list(spectral.STEMS), pieces())
-    return answer | {"engine": SPECTRAL, "device": "cpu", "runtime": "numpy float32 cpu"}
+    runtime = "numpy float32 cpu"
+    return answer | {"engine": SPECTRAL, "device": "cpu", "runtime": runtime, "networks": 1}
 
 
 def _demucs(call: Call, track: Track, model: str) -> dict[str, Any]:
@@ -100,11 +112,14 @@ def _demucs(call: Call, track: Track, model: str) -> dict[str, Any]:
         raise InputError('"overlap" must be a number from 0 to 0.9')
     device = engines.device(call.args.get("device", "auto"))
     call.progress(0.2, "loading the model")
-    bag = demucs_models.get(model, Path(call.text("models")))
+    folder = Path(call.text("models"))
+    needs.check_memory(model, needs.network(demucs_models.parameters(model, folder), 0))
+    bag = demucs_models.get(model, folder)
     written, kept = chosen(call, tuple(bag.sources))
     files = [member.weights_file.name for member in bag.models]
     work = [files, precision, overlap, track.frames, track.sample_rate, call.args.get("recipe")]
     frames = round(track.frames * bag.samplerate / track.sample_rate)
+    _check_memory(model, bag, frames, device, precision)
     used: list[engines.Engine] = []
     with (
         demucs_models.guard(),
@@ -140,7 +155,9 @@ def _write(
     call: Call, track: Track, growing: Growing, kept: list[str], complete: bool, pieces: Pieces
 ) -> dict[str, Any]:
     checks = Checks(kept, complete)
-    resumed = growing.written
+    resumed, began = growing.written, time.monotonic()
+    left = max(0, growing.frames - resumed)
+    needs.check_disk(growing.folder, needs.growing(left, len(growing.names)))
     if resumed:
         checks.restore(growing.state)
     for mix, parts, state in pieces:
@@ -164,7 +181,19 @@ def _write(
         "residual_db": checks.residual_db,
         "duration_ms": round(1000 * growing.written / growing.rate),
         "resumed_ms": round(1000 * resumed / growing.rate),
+        "work_seconds": round(time.monotonic() - began, 3),
+        "work_audio": round((growing.written - resumed) / growing.rate, 3),
     }
+
+
+def _check_memory(model: str, bag: Any, frames: int, device: str, precision: str) -> None:
+    from sfa.ports.children import engines
+
+    longest = max(int(one.samplerate * one.segment) for one in bag.models)
+    parameters = sum(value.numel() for one in bag.models for value in one.parameters())
+    converted = precision != "exact" and device == "cpu" and engines.converts(bag.models[0])
+    need = needs.network(parameters, min(longest, frames), converted, device == "cpu")
+    needs.check_memory(model, need)
 
 
 def _folder(call: Call) -> Path:

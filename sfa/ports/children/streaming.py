@@ -11,6 +11,7 @@ Limit: memory is that of the longest segment of the bag (44 s for mdx_extra).
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
@@ -27,6 +28,7 @@ from sfa.ports.children.engines import Engine
 OVERLAP: Final = 0.25
 # Share of the progress line that the first pass takes.
 FIRST: Final = 3.0
+PACE_SECONDS: Final = 2.0
 # What is kept of a network, in the order of `Network.state`.
 STATE: Final = ("sum", "weights", "places")
 
@@ -246,8 +248,10 @@ def separate(
         for block in track.stereo(bag.samplerate):
             yield (torch.from_numpy(np.ascontiguousarray(block.T)) - mean) / deviation
 
+    pace = Pace(length / bag.samplerate, time.monotonic)
+
     def heard(share: float) -> None:
-        call.progress(FIRST + (98 - FIRST) * share, "separating")
+        call.progress(FIRST + (98 - FIRST) * share, pace.words(share))
 
     parts = networks(bag, kept, length, overlap, engine)
     taken = int(saved.get("taken", 0))
@@ -267,6 +271,30 @@ def separate(
             for name, value in zip(STATE, network.state, strict=True):
                 state[f"{number}.{name}"] = value
         yield raw.T.contiguous().numpy(), dict(zip(kept, stems, strict=True)), state
+
+
+class Pace:
+    """Says how fast it goes and how long it still takes; anew every two seconds, from the share done since its start."""
+
+    def __init__(self, seconds: float, clock: Callable[[], float]) -> None:
+        self._seconds, self._clock = seconds, clock
+        self._began: tuple[float, float] | None = None
+        self._said, self._words = 0.0, "separating"
+
+    def words(self, share: float) -> str:
+        """The stage, given the share 0..1 that is done."""
+        now = self._clock()
+        if self._began is None:
+            self._began, self._said = (now, share), now
+        passed, done = now - self._began[0], share - self._began[1]
+        if now - self._said >= PACE_SECONDS and done > 0:
+            self._said = now
+            left = round(passed * (1 - share) / done)
+            told = f"{left // 60}:{left % 60:02}" if left < 3600 else f"{left / 3600:.1f} h"
+            self._words = (
+                f"separating, {done * self._seconds / passed:.2f} s of audio a second, {told} left"
+            )
+        return self._words
 
 
 def _measure(track: Track, rate: int, call: Call) -> tuple[int, float, float]:

@@ -18,7 +18,7 @@ async def track(request: Request) -> Response:
     page = Track(user(request).id, track_of(request), job_of(request))
     async with at.database.session() as session:
         values = await page.load(session)
-        offered = await choices(session, at.config)
+        offered = await choices(session, at.config, page.track_id)
     return html(
         request,
         "track.html",
