@@ -16,7 +16,13 @@ from sfa.queue.app import app
 
 log = logging.getLogger(__name__)
 
-STATEMENTS = ("queue_prune", "queue_prune_events", "queue_prune_tokens", "queue_prune_audit")
+STATEMENTS = (
+    "queue_prune",
+    "queue_prune_events",
+    "queue_prune_tokens",
+    "queue_prune_audit",
+    "piece_prune",
+)
 
 
 @app.task(name="housekeeping", queue="default", queueing_lock="housekeeping", pass_context=True)

@@ -24,6 +24,7 @@ from sfa import weights
 from sfa.catalog import PROCESSING
 from sfa.db import Row, Session
 from sfa.errors import InputError
+from sfa.jobs import pieces
 from sfa.jobs.recipe import audio_identity, recipe
 from sfa.jobs.runner import Run, run
 from sfa.jobs.standalone import Again
@@ -76,6 +77,7 @@ async def perform(work: Run) -> Record:
                 **{measure: stem[measure] for measure in _MEASURES},
             )
         await session.run("result_processing", id=row["id"], result=json.dumps(facts), recipe=name)
+        await pieces.drop(session, work)
         await session.run("separation_end", recipe=name, token=work.attempt.claimed.token)
         if "work_seconds" in facts:
             await _note_speed(session, row, facts)
@@ -144,7 +146,7 @@ async def _separate(
     form = options.get("format", "wav")
     kept = store.kept(str(row["id"]))
     work.closing.append(partial(_forget, work, kept))
-    async with store.scratch() as out:
+    async with store.scratch() as out, pieces.Pieces(work, kept):
         answer = await work.call(
             "demucs_runner",
             "separate",
@@ -154,6 +156,7 @@ async def _separate(
             models=str(work.resources.config.models_folder),
             work=str(kept),
             recipe=name,
+            pieces=True,
             **options,
         )
         folder = f"stems/{row['track_id']}/{row['id']}/{work.attempt.claimed.token.hex[:12]}"
@@ -171,6 +174,8 @@ async def _forget(work: Run, kept: Path) -> None:
     """Remove what the job kept between its attempts, if there will be no other."""
     async with work.resources.db.session() as session:
         alive = await session.one("processing_alive", id=work.row["id"])
+        if alive is None:
+            await pieces.drop(session, work)
     if alive is None:
         await asyncio.to_thread(shutil.rmtree, kept, ignore_errors=True)
 

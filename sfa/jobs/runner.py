@@ -49,6 +49,9 @@ class Run:
     touched: list[str] = field(default_factory=list)
     """Keys that were written, or whose rows were replaced: looked at when the attempt has ended."""
 
+    on_checkpoint: Callable[[Mapping[str, Any]], None] | None = None
+    """Hears each checkpoint of the attempt's child, beside the database."""
+
     closing: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
     """What to do when the attempt has ended, however it did."""
 
@@ -84,8 +87,7 @@ class Run:
         What an earlier attempt's child sent as its last checkpoint comes back to it as ``resume``.
         """
         job, token = self.attempt.claimed.job_id, self.attempt.claimed.token
-        checkpoints = self.resources.checkpoints
-        if resume := await checkpoints.resume(job, token, port, op):
+        if resume := await self.resources.checkpoints.resume(job, token, port, op):
             args["resume"] = resume
         devices = self.resources.devices(port)
         for device in devices:
@@ -101,7 +103,7 @@ class Run:
                         args,
                         clocks=Clocks(stall=self.kind.stall, hard=hard),
                         on_progress=self.progress,
-                        on_checkpoint=lambda data: checkpoints.put(job, token, port, op, data),
+                        on_checkpoint=lambda data: self._checkpoint(port, op, data),
                     )
                 except PortFailure as failure:
                     if failure.kind != "resource" or device == devices[-1]:
@@ -118,6 +120,12 @@ class Run:
                 finally:
                     child.job = None
         raise AssertionError("a port has a device")
+
+    def _checkpoint(self, port: str, op: str, data: Mapping[str, Any]) -> None:
+        claimed = self.attempt.claimed
+        self.resources.checkpoints.put(claimed.job_id, claimed.token, port, op, data)
+        if self.on_checkpoint is not None:
+            self.on_checkpoint(data)
 
 
 Perform = Callable[[Run], Awaitable[Record]]

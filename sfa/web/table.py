@@ -19,6 +19,7 @@ from sfa.web.routes.jobs_list import jobs_list
 from sfa.web.routes.media import media_stem, media_track
 from sfa.web.routes.queues import queue_steer, queues
 from sfa.web.routes.sign_in import sign_in, sign_out
+from sfa.web.routes.stems_live import media_piece, stems_live
 from sfa.web.routes.track import track
 from sfa.web.routes.track_data import track_analysis, track_mixer
 from sfa.web.routes.track_delete import track_delete
@@ -40,6 +41,7 @@ def routes(config: Config) -> list[Route | Mount]:
         Route("/tracks", tracks_upload, methods=["POST"], max_body_size=upload),
         Route("/tracks/{id}", track),
         Route("/tracks/{id}/mixer", track_mixer),
+        Route("/tracks/{id}/stems/live", stems_live),
         Route("/tracks/{id}/analysis", track_analysis),
         Route("/tracks/{id}/separate", track_separate, methods=["POST"]),
         Route("/tracks/{id}/export", track_export, methods=["POST"]),
@@ -53,6 +55,7 @@ def routes(config: Config) -> list[Route | Mount]:
         Route("/queues/{name}", queue_steer, methods=["POST"]),
         Route("/media/stems/{id}", media_stem),
         Route("/media/tracks/{id}", media_track),
+        Route("/media/pieces/{job}/{stem}/{number:int}", media_piece),
         Route("/media/exports/{id}", media_export),
         Route("/events", events),
         Route("/health", health),

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from sfa.jobs import pieces
 from sfa.ports.process import kill_all
 from tests.children import models
 from tests.jobs.studio import Studio
@@ -59,6 +60,40 @@ async def test_a_bag_separates_into_its_stems_with_progress_that_moves(
     result = (await studio.one("SELECT result FROM processing_jobs"))["result"]
     assert result["engine"] == "demucs"
     assert result["device"] == "cpu"
+
+
+async def test_pieces_can_be_played_while_it_separates_and_go_when_it_is_done(
+    studio: Studio, tiny: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is heard on the way is what the stems are in the end, to FLAC's 16 bits."""
+    heard: dict[str, dict[int, Any]] = {}
+    keep = pieces.Pieces._keep
+
+    async def spying(self: pieces.Pieces, up_to: int) -> None:
+        await keep(self, up_to)
+        rows = await (await studio.db.execute("SELECT * FROM stem_pieces")).fetchall()
+        for row in rows:
+            samples, rate = soundfile.read(Path(studio.config.store_address) / row["audio_key"])
+            assert (len(samples), rate) == (row["frames"], row["sample_rate"])
+            heard.setdefault(row["stem_type"], {})[row["first_frame"]] = samples
+
+    monkeypatch.setattr(pieces.Pieces, "_keep", spying)
+    track = await studio.track("song.wav", song)
+    async with studio.worker("processing"):
+        await studio.db.execute(
+            "INSERT INTO processing_jobs (track_id, model) VALUES (%s, %s)", [track, tiny]
+        )
+        job = await studio.ended(track, "processing")
+    assert (job["status"], job["error"]) == ("completed", None)
+    assert set(heard) == {"drums", "bass", "other", "vocals"}
+    for name, stem in (await stems_of(studio, track)).items():
+        whole, _ = soundfile.read(Path(studio.config.store_address) / stem["audio_key"])
+        for first, samples in heard[name].items():
+            part = np.clip(whole[first : first + len(samples)], -1, 1)
+            assert np.abs(part - samples).max() <= 2**-15
+    store = Path(studio.config.store_address)
+    assert (await studio.one("SELECT count(*) FROM stem_pieces"))["count"] == 0
+    assert not [path for path in (store / "pieces").rglob("*") if path.is_file()]
 
 
 async def test_options_choose_stems_and_format_and_two_models_live_side_by_side(

@@ -3,8 +3,8 @@
 While they grow, stems are raw float32 in a folder that outlives the request (``work``): appended a piece at a time,
 then the state (overlap-add, checks) is replaced in one rename, then a checkpoint is sent. A request that is handed
 ``resume`` goes on from the state if it is of the same work, cuts off what lies beyond it, and comes to the same bytes.
-With ``pieces`` every piece is also written as a little FLAC of its own (16 bits), named in the checkpoint, so that what is
-done can be played. At the end each stem is encoded into ``out`` under a hidden name, and named when all are whole.
+With ``pieces`` every piece is also written as a little FLAC of its own (16 bits), pieces/NUMBER.FIRST.FRAMES.RATE.STEM.flac,
+and named in the checkpoint, so that what is done can be played. At the end each stem is encoded into ``out`` under a hidden name, and named when all are whole.
 A lock in the folder keeps an attempt that was given up, and works on, out of its successor's way.
 Limits: the state is not forced to the disk: after a crash of the whole machine the work starts again (it is known by
 the machine's boot). A folder is good for one request at a time.
@@ -187,7 +187,8 @@ class Growing:
     def _piece(self, parts: Mapping[str, Block], size: int) -> dict[str, Any]:
         files = {}
         for name in self.names:
-            files[name] = f"pieces/{self.pieces:05d}.{name}.flac"
+            place = f"{self.pieces:05d}.{self.written}.{size}.{self.rate}"
+            files[name] = f"pieces/{place}.{name}.flac"
             with Encoder(self.folder / files[name], "flac", 16, self.rate, size) as encoder:
                 encoder.write(parts[name])
         return {

@@ -21,7 +21,7 @@ class Track:
     track_id: UUID
     job_id: UUID | None = None
     name: ClassVar[str] = "track"
-    pieces: ClassVar[tuple[str, ...]] = ("title", "jobs", "stems", "exports", "charts")
+    pieces: ClassVar[tuple[str, ...]] = ("title", "jobs", "growing", "stems", "exports", "charts")
 
     def concerns(self, topic: str) -> bool:
         """Its own changes, and changes too many to name."""
@@ -45,6 +45,9 @@ class Track:
             "jobs": await session.all("job_track", track_id=self.track_id, user_id=self.user_id),
             "separations": sets,
             "chosen": chosen,
+            "growing": await session.one(
+                "piece_growing", track_id=self.track_id, user_id=self.user_id
+            ),
             "exports": await session.all(
                 "export_list", track_id=self.track_id, user_id=self.user_id
             ),

@@ -1,6 +1,7 @@
 // The track page's two elements; they start when they appear, also when the stream brings them.
 import { Mixer } from "./mixer/mixer.js";
 import { Chart } from "./charts/chart.js";
+import { Growing } from "./growing.js";
 import { take } from "./charts/take.js";
 
 document.addEventListener("click", (event) => {
@@ -9,3 +10,4 @@ document.addEventListener("click", (event) => {
 });
 customElements.define("sfa-mixer", Mixer);
 customElements.define("sfa-chart", Chart);
+customElements.define("sfa-growing", Growing);
