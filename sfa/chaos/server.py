@@ -30,6 +30,7 @@ _SETUP: LiteralString = """
 INSERT INTO job_kinds (task_name, queue_name, domain_table, arguments, max_attempts, max_crashes)
 VALUES ('chaos', 'chaos', 'analysis_jobs', '{track_id}', 2, 3);
 INSERT INTO queues (name, concurrency) VALUES ('chaos', 4);
+UPDATE schedules SET paused = true;
 CREATE TABLE chaos_results (job bigint NOT NULL, token uuid NOT NULL, value jsonb NOT NULL, at timestamptz DEFAULT now());
 """
 

@@ -1,7 +1,7 @@
-"""Throw away, once an hour, what nobody needs any more: old queue rows, children's diaries, ended sessions.
+"""Throw away, by its row in ``schedules``, what nobody needs any more: old queue rows, children's diaries, ended sessions.
 
 Tracks, stems and the domain rows of jobs are not its business. It works in batches of 1,000 rows, so that it never
-holds the tables for long; a job that is stopped in between goes on an hour later.
+holds the tables for long; a job that is stopped in between goes on with the next one.
 """
 
 from __future__ import annotations

@@ -21,5 +21,6 @@ app = procrastinate.App(
         "sfa.jobs.housekeeping",
         "sfa.jobs.imports",
         "sfa.jobs.processing",
+        "sfa.jobs.rescue",
     ],
 )

@@ -1,7 +1,6 @@
-"""Keep time for everybody: scheduled jobs become ready when due, jobs of dead workers run again, and once an hour
-the housekeeping is enqueued.
+"""Keep time for everybody: scheduled jobs become ready when due, schedules become jobs, jobs of dead workers run again.
 
-Every worker does both; SKIP LOCKED sees to it that no two do the same.
+Every worker does all three; row locks see to it that no two do the same.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ log = logging.getLogger(__name__)
 
 
 class Scheduler:
-    """Promote due jobs, at most a second late; reap ended leases every ``lease / 5`` seconds.
+    """Promote due jobs and tick schedules, at most a second late; reap ended leases every ``lease / 5`` seconds.
 
     Options:
         lease: seconds a lease lasts.
@@ -44,7 +43,7 @@ class Scheduler:
             row = await session.one("queue_promote")
         next_in = row["next_in"] if row else None
         # Due and not promoted: somebody holds the row; no need to ask a hundred times a second.
-        floor = 0.01 if row and (row["promoted"] or (next_in or 0) > 0) else 0.25
+        floor = 0.01 if row and (row["promoted"] or row["ticked"] or (next_in or 0) > 0) else 0.25
         return 1.0 if next_in is None else min(1.0, max(floor, next_in))
 
     async def reap_forever(self) -> None:
@@ -63,7 +62,6 @@ class Scheduler:
         async with self._db.session() as session:
             row = await session.one("lease_reap", lease=self._lease)
             await session.run("worker_prune", worker=self._worker)
-            await session.run("queue_cron")
         lost = int(row["lost"] or 0) if row else 0
         if lost:
             log.warning("%d jobs of silent workers run again", lost)

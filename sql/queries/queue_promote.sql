@@ -1,4 +1,5 @@
--- Scheduled jobs whose time has come, and seconds to the next one's.
-SELECT sfa_promote_v1() AS promoted,
-       (SELECT extract(epoch FROM min(scheduled_at) - now())::float FROM procrastinate_jobs
-        WHERE status = 'todo' AND scheduled_at IS NOT NULL) AS next_in
+-- Scheduled jobs whose time has come, schedules that are due, and seconds to the next of either.
+SELECT sfa_promote_v1() AS promoted, sfa_tick_v1() AS ticked,
+       (SELECT extract(epoch FROM least(
+            (SELECT min(scheduled_at) FROM procrastinate_jobs WHERE status = 'todo' AND scheduled_at IS NOT NULL),
+            (SELECT min(next_run) FROM schedules)) - now())::float) AS next_in

@@ -275,7 +275,7 @@ async def test_a_finished_job_waits_for_the_database_to_come_back(
     assert (await studio.one("SELECT count(*) FROM attempts"))["count"] == 2
 
 
-async def test_housekeeping_is_enqueued_once_an_hour_and_prunes_what_is_old(studio: Studio) -> None:
+async def test_housekeeping_is_a_schedule_and_prunes_what_is_old(studio: Studio) -> None:
     for title in ("old", "new"):
         track = await studio.one("INSERT INTO tracks (title) VALUES (%s) RETURNING id", title)
         job = await studio.one(
@@ -288,11 +288,14 @@ async def test_housekeeping_is_enqueued_once_an_hour_and_prunes_what_is_old(stud
                 "UPDATE procrastinate_events SET at = now() - interval '8 days' WHERE job_id = %s",
                 [job["queue_job_id"]],
             )
+    await studio.db.execute(
+        "UPDATE schedules SET paused = false, next_run = now() - interval '1 hour' WHERE name IN ('housekeeping', 'rescue')"
+    )
     async with studio.worker("default"), studio.worker("analysis"):
         # No page shows it, so there is no bell: `until` looks again every second.
         await studio.until(
-            "SELECT count(*) FROM procrastinate_jobs WHERE task_name = 'housekeeping' AND status = 'succeeded'",
-            expect=lambda row: row["count"] == 1,
+            "SELECT count(*) FROM procrastinate_jobs WHERE task_name IN ('housekeeping', 'rescue') AND status = 'succeeded'",
+            expect=lambda row: row["count"] == 2,
         )
     assert (
         await studio.one("SELECT count(*) FROM procrastinate_jobs WHERE task_name = 'analysis'")
