@@ -1,19 +1,31 @@
-"""Analyse a track: tempo, key, energy, spectrum, beats, and the series that the charts draw."""
+"""Analyse a track: the mix, and once it is separated the drums' beats and the key of bass and other.
+
+Both answers are kept; which of them counts, and what a person corrected, `sfa_analyses` says. A job that follows a
+separation does only what there is not yet; one that somebody asks for does everything anew. The tempi to look between
+are the job's. Cue points follow in the same transaction.
+"""
 
 from __future__ import annotations
 
 import json
+import logging
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from typing import Any
 
 import procrastinate
 
 from sfa.catalog import ANALYSIS
 from sfa.db import Session
-from sfa.errors import InputError
+from sfa.errors import InputError, ObjectMissing
 from sfa.features import Analysis
 from sfa.jobs.runner import Run, run
 from sfa.jobs.standalone import Again
 from sfa.queue.app import app
 from sfa.queue.attempt import Record
+from sfa.stem_features import StemAnalysis
+
+log = logging.getLogger(__name__)
 
 
 @app.task(name="analysis", queue="analysis", pass_context=True, retry=Again())
@@ -23,27 +35,63 @@ async def analysis(context: procrastinate.JobContext, job_id: str) -> None:
 
 
 async def perform(work: Run) -> Record:
-    """Have the analyzer read the track's audio; one row of analysis_results."""
-    if not work.row["audio_key"]:
+    """Have the analyzer read what is missing; a row for the mix, a row for the stems, and the jobs that follow."""
+    row = work.row
+    if not row["audio_key"]:
         raise InputError("the track has no audio yet: upload or download it first")
-    async with work.resources.store.fetch(work.row["audio_key"]) as audio:
-        answer = await work.call("analyzer", "analyze", audio=str(audio))
-    found = Analysis.from_json(answer)
-    scalars = {name: value for name, value in found.to_json().items() if name != "features"}
-    features = json.dumps(found.to_json()["features"], allow_nan=False)
+    span = {name: row[name] for name in ("tempo_min", "tempo_max") if row[name] is not None}
+    mix = await _mix(work, span) if row["needs_mix"] else None
+    stems = await _stems(work, span) if row["needs_stems"] else None
 
     async def record(session: Session) -> None:
-        await session.run(
-            "result_analysis",
-            track=work.row["track_id"],
-            analysis_job=work.row["id"],
-            features=features,
-            **scalars,
-        )
-        if found.duration_ms > 0:
-            await session.run(
-                "result_track_duration", id=work.row["track_id"], duration_ms=found.duration_ms
-            )
-        await session.run("record_follow_auto_cue", track=work.row["track_id"])
+        track = row["track_id"]
+        if mix is not None:
+            await _write_mix(session, track, row["id"], mix)
+        if stems is not None:
+            await _write_stems(session, row["separation_id"], stems)
+        if mix is not None or stems is not None:
+            await session.run("record_follow_auto_cue", track=track)
+        # A separation that was completed meanwhile found this job under way, and enqueued none.
+        await session.run("record_follow_analysis", track=track, seen=row["separation_id"])
 
     return record
+
+
+async def _mix(work: Run, span: Mapping[str, float]) -> Analysis:
+    async with work.resources.store.fetch(work.row["audio_key"]) as audio:
+        return Analysis.from_json(await work.call("analyzer", "analyze", audio=str(audio), **span))
+
+
+async def _stems(work: Run, span: Mapping[str, float]) -> StemAnalysis | None:
+    """What the stems say; None where they went while nobody looked."""
+    keys = work.row["stems"]
+    await work.pin(*keys.values())
+    try:
+        async with AsyncExitStack() as stack:
+            paths = {
+                stem: str(await stack.enter_async_context(work.resources.store.fetch(key)))
+                for stem, key in keys.items()
+            }
+            return StemAnalysis.from_json(await work.call("analyzer", "refine", **paths, **span))
+    except ObjectMissing as error:
+        log.warning("the stems of track %s are not analysed: %s", work.row["track_id"], error)
+        return None
+
+
+async def _write_mix(session: Session, track: Any, job: Any, found: Analysis) -> None:
+    body = found.to_json()
+    features = json.dumps(body.pop("features"), allow_nan=False)
+    await session.run("result_analysis", track=track, analysis_job=job, features=features, **body)
+    if found.duration_ms > 0:
+        await session.run("result_track_duration", id=track, duration_ms=found.duration_ms)
+
+
+async def _write_stems(session: Session, separation: Any, found: StemAnalysis) -> None:
+    body = found.to_json()
+    features = {name: body.pop(name) for name in ("beats", "bars", "grid", "key_detail")}
+    await session.run(
+        "result_stem_analysis",
+        separation=separation,
+        features=json.dumps(features, allow_nan=False),
+        **body,
+    )

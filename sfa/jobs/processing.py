@@ -84,7 +84,7 @@ async def perform(work: Run) -> Record:
         await session.run(
             "result_track_duration", id=row["track_id"], duration_ms=stems[0]["duration_ms"]
         )
-        await session.run("record_follow_analysis", track=row["track_id"])
+        await session.run("record_follow_analysis", track=row["track_id"], seen=None)
 
     return record
 

@@ -105,8 +105,7 @@ CREATE TRIGGER sfa_notify_delete AFTER DELETE ON cue_points REFERENCING OLD TABL
 CREATE FUNCTION sfa_beat_near(_track uuid, _position_ms integer) RETURNS integer LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
     SELECT coalesce((
         SELECT round(1000 * beat::numeric)::integer
-        FROM (SELECT features FROM analysis_results WHERE track_id = _track ORDER BY version DESC LIMIT 1) a,
-             jsonb_array_elements_text(a.features -> 'beats') beat
+        FROM grids, jsonb_array_elements_text(beats) beat WHERE track_id = _track
         ORDER BY abs(1000 * beat::numeric - _position_ms) LIMIT 1), _position_ms)
 $$;
 

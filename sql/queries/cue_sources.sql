@@ -1,2 +1,2 @@
--- What cue points are made of: the newest analysis, as it is when they are written.
-SELECT duration_ms, features FROM analysis_results WHERE track_id = %(track)s ORDER BY version DESC LIMIT 1
+-- What cue points are made of: the newest analysis with the grid that counts, as they are when the cues are written.
+SELECT duration_ms, features FROM sfa_analyses WHERE track_id = %(track)s

@@ -1,2 +1,2 @@
--- The job that follows a separation, unless the track is being analysed already.
-INSERT INTO analysis_jobs (track_id) VALUES (%(track)s) ON CONFLICT DO NOTHING
+-- The analysis that follows a separation, or another analysis if it did not know of the newest separation: of what is missing.
+SELECT sfa_follow_analysis(%(track)s, %(seen)s::uuid)

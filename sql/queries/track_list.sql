@@ -4,7 +4,7 @@ SELECT t.id, t.title, t.artist, t.inserted_at, coalesce(t.duration_ms, a.duratio
        j.kind, j.detail, j.status, j.progress, j.stage, j.error, j.scheduled_at
 FROM tracks t
 LEFT JOIN LATERAL (
-    SELECT tempo, key, camelot, duration_ms FROM analysis_results WHERE track_id = t.id ORDER BY version DESC LIMIT 1) a ON true
+    SELECT tempo, key, camelot, duration_ms FROM sfa_analyses WHERE track_id = t.id) a ON true
 LEFT JOIN LATERAL (
     SELECT array_agg(stem_type ORDER BY array_position('{vocals,drums,bass,guitar,piano,other}'::text[], stem_type), stem_type) AS stems
     FROM (SELECT DISTINCT stem_type FROM stems WHERE track_id = t.id) kinds) s ON true

@@ -1,8 +1,10 @@
-"""Measure a track: tempo, key, energy, spectrum, beats, waveform.
+"""Measure a track: tempo, key, energy, spectrum, beats, waveform; and what its stems say of tempo and key.
 
     echo '{"op":"analyze","audio":"song.wav"}' | python -m sfa.ports.children.analyzer
 
-Op ``analyze``: audio (a path). The result is sfa.features.Analysis. The child is warm at hello: it
+Op ``analyze``: audio (a path). The result is sfa.features.Analysis. Op ``refine``: drums, bass, other
+(paths of a separation's stems). The result is sfa.stem_features.StemAnalysis. Both take tempo_min and
+tempo_max (BPM). The child is warm at hello: it
 has analysed a second of sound, so that no library loads lazily within the first request.
 """
 
@@ -15,10 +17,10 @@ from sfa.ports.child import Op, serve
 
 def load() -> Mapping[str, Op]:
     """Import the libraries and touch each once."""
-    from sfa.ports.children import analysis, warmup
+    from sfa.ports.children import analysis, refinement, warmup
 
     warmup.analyzer()
-    return {"analyze": analysis.analyze}
+    return {"analyze": analysis.analyze, "refine": refinement.refine}
 
 
 if __name__ == "__main__":

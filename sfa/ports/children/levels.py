@@ -80,3 +80,13 @@ class Meter:
 def decibels(value: float) -> float | None:
     """Return 20·log10, None below the silence threshold."""
     return round(20 * math.log10(value), 3) if value > SILENCE else None
+
+
+def share(value: float, digits: int = 4) -> float:
+    """Return a value within 0..1, rounded."""
+    return round(min(1.0, max(0.0, value)), digits)
+
+
+def floats(row: NDArray[Any], digits: int) -> tuple[float, ...]:
+    """Return a row as rounded floats; adding zero turns -0.0 into 0.0."""
+    return tuple((np.round(row.astype(np.float64), digits) + 0.0).tolist())

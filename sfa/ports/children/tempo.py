@@ -74,7 +74,11 @@ def estimate(onsets: Onsets, slowest: float = SLOWEST, fastest: float = FASTEST)
     if len(onsets.total) < 4 * onsets.rate or not onsets.total.any():
         return None
     bpms, rows, strengths = candidates(onsets, slowest, fastest)
-    if not len(bpms) or strengths.max() < LEAST:
+    if not len(bpms):
+        return None
+    # Whether there is any period at all: a range that was asked for may hold its double only.
+    asked = (slowest, fastest) != (SLOWEST, FASTEST)
+    if (candidates(onsets)[2] if asked else strengths).max(initial=0) < LEAST:
         return None
     scores = rows @ np.array(WEIGHTS)
     shares = np.exp(scores - scores.max())
