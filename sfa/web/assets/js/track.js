@@ -3,6 +3,7 @@ import { Mixer } from "./mixer/mixer.js";
 import { Chart } from "./charts/chart.js";
 import { Growing } from "./growing.js";
 import { take } from "./charts/take.js";
+import { grid } from "./grid.js";
 
 document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-take]");
@@ -11,3 +12,4 @@ document.addEventListener("click", (event) => {
 customElements.define("sfa-mixer", Mixer);
 customElements.define("sfa-chart", Chart);
 customElements.define("sfa-growing", Growing);
+grid();
