@@ -1,7 +1,7 @@
 """Claim jobs and run them: as many as there are free slots in one statement, woken by NOTIFY, with a poll behind it.
 
 A slot is free again when its job's work is done, not only when that is written: the next claim goes out beside the
-batch of completions. As many may wait to be written as there are slots.
+batch of completions. Four times as many may wait to be written as there are slots.
 """
 
 from __future__ import annotations
@@ -68,9 +68,10 @@ class Consumer:
     async def run(self) -> None:
         """Claim and run for ever."""
         while True:
-            self._wake.clear()
             try:
                 await self.run_once()
+                # What was begun takes its first step before the slots are counted again: a short job has left by then.
+                await asyncio.sleep(0)
             except DatabaseUnavailable:
                 log.warning("no jobs can be claimed: the database is away")
             except Refused as refused:
@@ -88,6 +89,8 @@ class Consumer:
         async with self._claiming, self._db.session() as session:
             if self._draining:
                 return
+            # From here on: whatever wakes it until now is in the numbers.
+            self._wake.clear()
             writing = len(self._writing)
             rows = await session.all(
                 "queue_claim",

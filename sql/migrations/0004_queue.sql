@@ -283,17 +283,88 @@ LANGUAGE sql IMMUTABLE AS $$
         ELSE job_status 'cancelled' END
 $$;
 
--- What a statement did to queue rows: Procrastinate's events (the same ones, written at once instead of row by row),
--- the ends that come from outside, and the bells.
-CREATE FUNCTION sfa_queue_after_update() RETURNS trigger LANGUAGE plpgsql AS $$
+-- What a statement did to queue rows: the queue row's state moves the domain row's; Procrastinate's events (the same
+-- ones, written at once instead of row by row); the ends that come from outside; and the bells. A claim and a batch of
+-- completions, which are nearly all statements, take a short way without joins: all rows went from the one state to the other.
+-- Written anew, with one UPDATE a domain table, whenever a kind of job is added: SQL that is put together at run time
+-- would be planned anew with every statement.
+CREATE FUNCTION sfa_write_mirror() RETURNS trigger LANGUAGE plpgsql AS $write$
+DECLARE
+    kinds record;
+    short text := '';
+    general text := '';
+BEGIN
+    FOR kinds IN SELECT domain_table, array_agg(task_name) AS tasks FROM job_kinds GROUP BY domain_table LOOP
+        short := short || format($f$
+        IF change.tasks && %2$L::text[] THEN
+            IF change.became = 'doing' THEN
+                UPDATE %1$I d SET status = 'running', attempt = n.attempts + 1, priority = n.priority, scheduled_at = n.scheduled_at,
+                    started_at = now(), finished_at = NULL, progress = 0, stage = NULL, error = NULL, error_kind = NULL
+                FROM new_rows n WHERE d.queue_job_id = n.id;
+            ELSE
+                UPDATE %1$I d SET status = 'completed', attempt = n.attempts, priority = n.priority, scheduled_at = n.scheduled_at,
+                    finished_at = now(), progress = 100, stage = NULL, error = NULL, error_kind = NULL
+                FROM new_rows n WHERE d.queue_job_id = n.id;
+            END IF;
+        END IF;
+$f$, kinds.domain_table, kinds.tasks);
+        general := general || format($f$
+    IF change.tasks && %2$L::text[] THEN
+        UPDATE %1$I d SET
+            status = s.status,
+            attempt = n.attempts + (n.status = 'doing')::int,
+            priority = n.priority,
+            scheduled_at = n.scheduled_at,
+            started_at = CASE WHEN n.status = 'doing' AND o.status <> 'doing' THEN now() ELSE d.started_at END,
+            finished_at = CASE WHEN s.status IN ('completed', 'failed', 'cancelled') THEN coalesce(d.finished_at, now()) END,
+            progress = CASE WHEN s.status = 'completed' THEN 100
+                            WHEN n.status = 'todo' OR (n.status = 'doing' AND o.status <> 'doing') THEN 0
+                            ELSE d.progress END,
+            stage = CASE WHEN n.status = o.status THEN d.stage END,
+            error = CASE WHEN s.status IN ('failed', 'retrying') THEN coalesce(a.error, 'failed without saying why') END,
+            error_kind = CASE WHEN s.status IN ('failed', 'retrying') THEN coalesce(a.error_kind, 'internal') END
+        FROM new_rows n JOIN old_rows o USING (id)
+        LEFT JOIN LATERAL (
+            SELECT verdict, error, error_kind FROM attempts a
+            WHERE n.status IN ('todo', 'failed') AND a.job_id = n.id AND a.counted ORDER BY a.id DESC LIMIT 1) a ON true,
+        LATERAL (SELECT sfa_job_status(n.status, a.verdict IN ('retried', 'lost') OR a.verdict = 'released' AND a.error IS NOT NULL) AS status) s
+        WHERE d.queue_job_id = n.id
+          AND (n.status, n.scheduled_at, n.attempts, n.priority) IS DISTINCT FROM (o.status, o.scheduled_at, o.attempts, o.priority);
+    END IF;
+$f$, kinds.domain_table, kinds.tasks);
+    END LOOP;
+    EXECUTE $f$ CREATE OR REPLACE FUNCTION sfa_queue_after_update() RETURNS trigger LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan AS $mirror$
 DECLARE
     change record;
+    ignored text;
 BEGIN
+    SELECT (CASE WHEN NOT EXISTS (SELECT FROM old_rows WHERE status <> 'todo')
+                      AND NOT EXISTS (SELECT FROM new_rows WHERE status <> 'doing' OR abort_requested) THEN 'doing'
+                 WHEN NOT EXISTS (SELECT FROM old_rows WHERE status <> 'doing')
+                      AND NOT EXISTS (SELECT FROM new_rows WHERE status <> 'succeeded' OR abort_requested)
+                      AND NOT EXISTS (SELECT FROM leases l, new_rows n WHERE l.job_id = n.id) THEN 'succeeded' END) AS became,
+           ARRAY(SELECT DISTINCT task_name::text FROM new_rows) AS tasks
+    INTO change;
+    IF change.became IS NOT NULL THEN
+        IF change.became = 'doing' THEN
+            INSERT INTO procrastinate_events (job_id, type, at) SELECT id, 'started', now() FROM new_rows;
+        ELSE
+            INSERT INTO procrastinate_events (job_id, type, at) SELECT id, 'succeeded', now() FROM new_rows;
+        END IF;
+        ignored := set_config('sfa.mirroring', 'on', true);
+$f$ || short || $f$
+        ignored := set_config('sfa.mirroring', '', true);
+        RETURN NULL;
+    END IF;
+
     SELECT bool_or(n.status <> o.status) AS moved,
            bool_or(o.status = 'doing' AND n.status <> 'doing') AS ended,
            bool_or(n.status = 'todo' AND n.scheduled_at IS NOT NULL) AS scheduled,
            bool_or(n.status = 'todo' AND (o.status <> 'todo' OR n.scheduled_at IS DISTINCT FROM o.scheduled_at)) AS ready,
-           bool_or(n.abort_requested AND NOT o.abort_requested) AS aborted
+           bool_or(n.abort_requested AND NOT o.abort_requested) AS aborted,
+           bool_or((n.status, n.scheduled_at, n.attempts, n.priority) IS DISTINCT FROM (o.status, o.scheduled_at, o.attempts, o.priority)) AS mirrored,
+           array_agg(DISTINCT n.task_name::text) AS tasks
     INTO change FROM new_rows n JOIN old_rows o USING (id);
     IF change.moved OR change.scheduled OR change.aborted THEN
         INSERT INTO procrastinate_events (job_id, type, at)
@@ -326,6 +397,11 @@ BEGIN
                            WHEN 'todo' THEN 'retried' ELSE 'cancelled' END::attempt_verdict
         FROM ended;
     END IF;
+    IF change.mirrored THEN
+    ignored := set_config('sfa.mirroring', 'on', true);
+$f$ || general || $f$
+    ignored := set_config('sfa.mirroring', '', true);
+    END IF;
     IF change.ready THEN
         PERFORM sfa_wake(array_agg(queue_name), array_agg(id), false)
         FROM (SELECT n.queue_name::text, max(n.id) AS id FROM new_rows n JOIN old_rows o USING (id)
@@ -336,9 +412,19 @@ BEGIN
         PERFORM pg_notify('sfa_cancel', n.queue_name)
         FROM (SELECT DISTINCT n.queue_name FROM new_rows n JOIN old_rows o USING (id)
               WHERE n.abort_requested AND NOT o.abort_requested) n;
+        -- What Procrastinate's own worker listens to.
+        PERFORM pg_notify('procrastinate_queue_v1#' || queue_name, payload), pg_notify('procrastinate_any_queue_v1', payload)
+        FROM (SELECT n.queue_name, json_build_object('type', 'abort_job_requested', 'job_id', n.id)::text AS payload
+              FROM new_rows n JOIN old_rows o USING (id)
+              WHERE n.abort_requested AND NOT o.abort_requested AND n.status = 'doing') n;
     END IF;
     RETURN NULL;
-END $$;
+END $mirror$ $f$;
+    RETURN NULL;
+END $write$;
+CREATE TRIGGER sfa_write_mirror AFTER INSERT OR UPDATE ON job_kinds
+    FOR EACH STATEMENT EXECUTE FUNCTION sfa_write_mirror();
+UPDATE job_kinds SET domain_table = domain_table;
 
 CREATE TRIGGER sfa_queue_after_update AFTER UPDATE ON procrastinate_jobs
     REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
@@ -348,60 +434,7 @@ DROP TRIGGER procrastinate_trigger_status_events_insert_v1 ON procrastinate_jobs
 DROP TRIGGER procrastinate_trigger_scheduled_events_v1 ON procrastinate_jobs;
 DROP TRIGGER procrastinate_trigger_abort_requested_events_v1 ON procrastinate_jobs;
 DROP TRIGGER procrastinate_jobs_notify_queue_job_inserted_v1 ON procrastinate_jobs;
-
--- The queue row's state moves the domain row's. Written anew, with one UPDATE a domain table, whenever a kind of job is
--- added: SQL that is put together at run time would be planned anew with every statement.
-CREATE FUNCTION sfa_write_mirror() RETURNS trigger LANGUAGE plpgsql AS $write$
-BEGIN
-    EXECUTE $f$ CREATE OR REPLACE FUNCTION sfa_queue_mirror() RETURNS trigger LANGUAGE plpgsql
-SET search_path FROM CURRENT SET enable_seqscan = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan AS $mirror$
-DECLARE
-    targets text[];
-BEGIN
-    SELECT array_agg(DISTINCT k.domain_table) INTO targets
-    FROM new_rows n JOIN old_rows o USING (id) JOIN job_kinds k ON k.task_name = n.task_name
-    WHERE (n.status, n.scheduled_at, n.attempts, n.priority) IS DISTINCT FROM (o.status, o.scheduled_at, o.attempts, o.priority);
-    IF targets IS NULL THEN
-        RETURN NULL;
-    END IF;
-    PERFORM set_config('sfa.mirroring', 'on', true);
-$f$ || (SELECT string_agg(format($f$
-    IF %1$L = ANY (targets) THEN
-        UPDATE %1$I d SET
-            status = s.status,
-            attempt = n.attempts + (n.status = 'doing')::int,
-            priority = n.priority,
-            scheduled_at = n.scheduled_at,
-            started_at = CASE WHEN n.status = 'doing' AND o.status <> 'doing' THEN now() ELSE d.started_at END,
-            finished_at = CASE WHEN s.status IN ('completed', 'failed', 'cancelled') THEN coalesce(d.finished_at, now()) END,
-            progress = CASE WHEN s.status = 'completed' THEN 100
-                            WHEN n.status = 'todo' OR (n.status = 'doing' AND o.status <> 'doing') THEN 0
-                            ELSE d.progress END,
-            stage = CASE WHEN n.status = o.status THEN d.stage END,
-            error = CASE WHEN s.status IN ('failed', 'retrying') THEN coalesce(a.error, 'failed without saying why') END,
-            error_kind = CASE WHEN s.status IN ('failed', 'retrying') THEN coalesce(a.error_kind, 'internal') END
-        FROM new_rows n JOIN old_rows o USING (id)
-        LEFT JOIN LATERAL (
-            SELECT verdict, error, error_kind FROM attempts a
-            WHERE n.status IN ('todo', 'failed') AND a.job_id = n.id AND a.counted ORDER BY a.id DESC LIMIT 1) a ON true,
-        LATERAL (SELECT sfa_job_status(n.status, a.verdict IN ('retried', 'lost') OR a.verdict = 'released' AND a.error IS NOT NULL) AS status) s
-        WHERE d.queue_job_id = n.id
-          AND (n.status, n.scheduled_at, n.attempts, n.priority) IS DISTINCT FROM (o.status, o.scheduled_at, o.attempts, o.priority);
-    END IF;
-$f$, domain_table), '') FROM (SELECT DISTINCT domain_table FROM job_kinds) t) || $f$
-    PERFORM set_config('sfa.mirroring', '', true);
-    RETURN NULL;
-END $mirror$ $f$;
-    RETURN NULL;
-END $write$;
-CREATE TRIGGER sfa_write_mirror AFTER INSERT OR UPDATE OF domain_table ON job_kinds
-    FOR EACH STATEMENT EXECUTE FUNCTION sfa_write_mirror();
-UPDATE job_kinds SET domain_table = domain_table;
-
--- Named to run after sfa_queue_after_update, which may have written why an attempt ended.
-CREATE TRIGGER sfa_queue_mirror AFTER UPDATE ON procrastinate_jobs
-    REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION sfa_queue_mirror();
+DROP TRIGGER procrastinate_jobs_notify_queue_job_aborted_v1 ON procrastinate_jobs;
 
 -- What belongs to a queue row goes with it; one that is deleted before its job ended (Procrastinate's delete_job, a
 -- DELETE by hand) cancels the job.

@@ -34,7 +34,7 @@ CREATE FUNCTION sfa_lock_heads(_queue text, _most integer) RETURNS SETOF bigint 
 $$;
 
 -- As many ready jobs as there are free slots, in one statement; each comes back with its lease's token. With _running
--- (how many the worker runs already) the queue's own limit counts as well; as many again may wait to be written. A statement a step: each sees what the
+-- (how many the worker runs already) the queue's own limit counts as well; four times as many may wait to be written. A statement a step: each sees what the
 -- transactions before it have committed.
 CREATE FUNCTION sfa_claim_v1(_worker bigint, _queue text, _slots integer, _lease interval, _running integer DEFAULT NULL, _writing integer DEFAULT 0)
 RETURNS TABLE (job_id bigint, token uuid, task_name text, args jsonb, attempts integer, priority integer, lock text)
@@ -45,9 +45,10 @@ DECLARE
     free integer;
     heads bigint[];
     chosen bigint[];
+    who text;
 BEGIN
     SELECT * INTO queue FROM queues WHERE name = _queue;
-    free := least(_slots, coalesce(queue.concurrency, 1) - _running, 2 * coalesce(queue.concurrency, 1) - _running - _writing);
+    free := least(_slots, coalesce(queue.concurrency, 1) - _running, 5 * coalesce(queue.concurrency, 1) - _running - _writing);
     IF queue.paused OR free <= 0 THEN
         RETURN;
     END IF;
@@ -63,34 +64,44 @@ BEGIN
     IF EXISTS (SELECT FROM procrastinate_jobs WHERE status = 'todo' AND scheduled_at IS NULL AND lock IS NOT NULL AND queue_name = _queue) THEN
         heads := ARRAY(SELECT sfa_lock_heads(_queue, free));
     END IF;
-    chosen := ARRAY(
-        WITH plain AS (
-            SELECT id, priority FROM procrastinate_jobs
+    IF heads IS NULL THEN
+        chosen := ARRAY(
+            SELECT id FROM procrastinate_jobs
             WHERE status = 'todo' AND scheduled_at IS NULL AND lock IS NULL AND queue_name = _queue
             ORDER BY -priority::bigint, id LIMIT free
-            FOR UPDATE SKIP LOCKED
-        ), locked AS (
-            SELECT id, priority FROM procrastinate_jobs
-            WHERE id = ANY (heads) AND status = 'todo' AND scheduled_at IS NULL
-            FOR UPDATE SKIP LOCKED
-        )
-        SELECT id FROM (SELECT * FROM plain UNION ALL SELECT * FROM locked) ready ORDER BY -priority::bigint, id LIMIT free);
+            FOR UPDATE SKIP LOCKED);
+    ELSE
+        chosen := ARRAY(
+            WITH plain AS (
+                SELECT id, priority FROM procrastinate_jobs
+                WHERE status = 'todo' AND scheduled_at IS NULL AND lock IS NULL AND queue_name = _queue
+                ORDER BY -priority::bigint, id LIMIT free
+                FOR UPDATE SKIP LOCKED
+            ), locked AS (
+                SELECT id, priority FROM procrastinate_jobs
+                WHERE id = ANY (heads) AND status = 'todo' AND scheduled_at IS NULL
+                FOR UPDATE SKIP LOCKED
+            )
+            SELECT id FROM (SELECT * FROM plain UNION ALL SELECT * FROM locked) ready ORDER BY -priority::bigint, id LIMIT free);
+    END IF;
     IF chosen = '{}' THEN
         RETURN;
+    END IF;
+    SELECT name || '@' || host INTO who FROM workers WHERE id = _worker;
+    IF NOT FOUND THEN
+        RETURN;  -- it was buried: it learns of it when it renews, and registers afresh
     END IF;
     RETURN QUERY
     WITH claimed AS (
         UPDATE procrastinate_jobs SET status = 'doing', worker_id = _worker
         WHERE id = ANY (chosen)
-        RETURNING id, task_name, args, attempts, priority, lock
+        RETURNING id, gen_random_uuid() AS token, task_name, args, attempts, priority, lock
     ), leased AS (
         INSERT INTO leases (job_id, token, worker_id, worker, expires_at)
-        SELECT c.id, gen_random_uuid(), w.id, w.name || '@' || w.host, now() + _lease FROM claimed c, workers w WHERE w.id = _worker
-        RETURNING job_id, token
+        SELECT id, token, _worker, who, now() + _lease FROM claimed
     )
-    SELECT c.id, l.token, c.task_name::text, c.args, c.attempts, c.priority, c.lock
-    FROM claimed c JOIN leased l ON l.job_id = c.id
-    ORDER BY -c.priority::bigint, c.id;
+    SELECT id, token, task_name::text, args, attempts, priority, lock FROM claimed
+    ORDER BY -priority::bigint, id;
 END $$;
 
 -- The same for one job that somebody else has set to 'doing' (Procrastinate's own worker). No row: it is leased already.

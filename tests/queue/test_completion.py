@@ -156,5 +156,5 @@ def test_the_queues_limit_counts_what_runs_and_bounds_what_is_written(line: Benc
 
     assert taken(4, 0) == 0
     assert taken(1, 0) == 3
-    assert taken(0, 6) == 2
-    assert taken(0, 8) == 0
+    assert taken(0, 18) == 2
+    assert taken(0, 20) == 0
