@@ -55,6 +55,14 @@ EVENTS = {
     "scheduled": mark("set for a later time"),
     "retried": mark("started afresh"),
 }
+STEM_NAMES = {
+    "vocals": mark("vocals"),
+    "drums": mark("drums"),
+    "bass": mark("bass"),
+    "other": mark("other"),
+    "guitar": mark("guitar"),
+    "piano": mark("piano"),
+}
 STEMS = {"vocals": "V", "drums": "D", "bass": "B", "guitar": "G", "piano": "P", "other": "O"}
 """Each stem's letter: colour alone never tells them apart."""
 
@@ -83,4 +91,5 @@ NAMES: dict[str, Callable[[Any], str]] = {
     "quality": named(QUALITIES),
     "verdict_name": named(VERDICTS),
     "event_name": named(EVENTS),
+    "stem_name": named(STEM_NAMES),
 }

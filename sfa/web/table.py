@@ -25,6 +25,7 @@ from sfa.web.routes.track_data import track_analysis, track_mixer
 from sfa.web.routes.track_delete import track_delete
 from sfa.web.routes.track_export import media_export, track_export
 from sfa.web.routes.track_grid import track_grid
+from sfa.web.routes.track_files import track_json, track_rekordbox
 from sfa.web.routes.track_separate import track_separate
 from sfa.web.routes.tracks_list import tracks_list
 from sfa.web.routes.tracks_upload import tracks_upload
@@ -44,6 +45,8 @@ def routes(config: Config) -> list[Route | Mount]:
         Route("/tracks/{id}/mixer", track_mixer),
         Route("/tracks/{id}/stems/live", stems_live),
         Route("/tracks/{id}/analysis", track_analysis),
+        Route("/tracks/{id}/analysis.json", track_json),
+        Route("/tracks/{id}/rekordbox.xml", track_rekordbox),
         Route("/tracks/{id}/separate", track_separate, methods=["POST"]),
         Route("/tracks/{id}/export", track_export, methods=["POST"]),
         Route("/tracks/{id}/grid", track_grid, methods=["POST"]),

@@ -108,16 +108,18 @@ class World:
         )
         assert row["done"]
 
-    def stems(self, track: str, job: str, seconds: float = 6.0) -> list[str]:
-        """Four stems with sound and waveforms."""
+    def stems(
+        self, track: str, job: str, seconds: float = 6.0, kinds: dict[str, float] = STEMS
+    ) -> list[str]:
+        """Stems (four, if nothing else is said) with sound and waveforms."""
         made = []
-        for index, (stem, pitch) in enumerate(STEMS.items()):
+        for index, (stem, pitch) in enumerate(kinds.items()):
             key = self.put(f"stems/{track}/{job}/{stem}.wav", sound(pitch, seconds))
             row = self.one(
                 """INSERT INTO stems (track_id, processing_job_id, stem_type, audio_key, format, duration_ms, sample_rate,
                    channels, bytes, sha256, rms_db, peak_db, peaks)
                    VALUES (%s, %s, %s, %s, 'wav', %s, 22050, 1, %s, %s, -18.5, -3.0, %s) RETURNING id""",
-                track, job, stem, key, int(seconds * 1000), (self.store / key).stat().st_size, f"{index}" * 64,
+                track, job, stem, key, int(seconds * 1000), (self.store / key).stat().st_size, f"{index + len(kinds)}"[-1] * 64,
                 json.dumps(peaks(index)),
             )  # fmt: skip
             made.append(str(row["id"]))
@@ -142,6 +144,13 @@ class World:
             "mfcc": [0.0] * 13,
             "chroma": chroma,
             "beats": beats,
+            "bars": beats[::4],
+            "grid": {"steady": True, "metre": 4, "residual_ms": 1.0, "bar_confidence": 0.9},
+            "sections": [
+                {"start": 0.0, "end": seconds / 3, "label": "A", "energy": 0.4},
+                {"start": seconds / 3, "end": seconds * 2 / 3, "label": "B", "energy": 0.9},
+                {"start": seconds * 2 / 3, "end": seconds, "label": "A", "energy": 0.5},
+            ],
             "series": series,
             "peaks": peaks(7),
         }

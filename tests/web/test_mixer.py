@@ -106,6 +106,99 @@ def test_a_long_track_is_streamed_and_says_so(mixer: "Page") -> None:
     mixer.keyboard.press("Space")
     until(mixer, f"{MIXER}.engine?.playing && {MIXER}.time() > 0.3")
     assert mixer.evaluate(
-        f"{MIXER}.engine.constructor.name && {MIXER}.lanes.every((lane) => lane.audio)"
+        f"{MIXER}.engine.constructor.name && {MIXER}.lanes.every((lane) => lane.audios.size === 1)"
     )
     assert "streamed" in mixer.locator("#say").inner_text()
+
+
+def test_a_loop_snaps_to_beats_and_stays_within(mixer: "Page") -> None:
+    mixer.get_by_role("slider", name="Position").fill("1.1")
+    mixer.keyboard.press("[")
+    mixer.get_by_role("slider", name="Position").fill("1.8")
+    mixer.keyboard.press("]")
+    assert mixer.evaluate(f"[{MIXER}.loop.start, {MIXER}.loop.end, {MIXER}.loop.on]") == [
+        1,
+        2,
+        True,
+    ]
+    assert mixer.locator(".loop-length").inner_text() == "2 beats"
+    assert mixer.locator(".wave .loop-band.on").count() == 4
+    mixer.keyboard.press("Space")
+    until(mixer, f"{MIXER}.engine?.playing")
+    # By the audio clock: well past the loop's end, and still inside.
+    until(mixer, f"{MIXER}.context.currentTime - {MIXER}.engine.startedAt > 3.2")
+    assert 1 <= mixer.evaluate(f"{MIXER}.time()") < 2
+    assert mixer.evaluate(
+        f"{MIXER}.engine.sources.every((s) => s.loop && s.loopStart === 1 && s.loopEnd === 2)"
+    )
+    mixer.keyboard.press("l")
+    until(mixer, f"{MIXER}.time() > 2.2")
+
+
+def test_a_loop_is_drawn_doubled_and_taken_from_a_section(mixer: "Page") -> None:
+    scale = mixer.locator(".scale")
+    box = scale.bounding_box()
+    assert box is not None
+    mixer.mouse.move(box["x"] + box["width"] * 0.26, box["y"] + 8)
+    mixer.mouse.down()
+    mixer.mouse.move(box["x"] + box["width"] * 0.48, box["y"] + 8, steps=4)
+    mixer.mouse.up()
+    ends = f"[{MIXER}.loop.start, {MIXER}.loop.end]"
+    assert mixer.evaluate(ends) == [1.5, 3]
+    mixer.get_by_role("button", name="Twice as long a loop").click()
+    assert mixer.evaluate(ends) == [1.5, 4.5]
+    mixer.get_by_role("button", name="Section B, 0:02 to 0:04, energy 90 %").dblclick()
+    assert mixer.evaluate(ends) == [2, 4]
+    near(mixer, f"{MIXER}.time()", 2)
+
+
+def test_pan_is_heard(mixer: "Page") -> None:
+    mixer.get_by_role("slider", name="Pan of drums").fill("-0.5")
+    mixer.keyboard.press("Escape")
+    mixer.get_by_role("button", name="Play", exact=True).click()
+    until(mixer, f"{MIXER}.engine?.playing")
+    near(mixer, f"{MIXER}.lanes[1].panner.pan.value", -0.5)
+    slider = mixer.get_by_role("slider", name="Pan of drums")
+    assert slider.get_attribute("aria-valuetext") == "50 L"
+    slider.dblclick()
+    near(mixer, f"{MIXER}.lanes[1].panner.pan.value", 0)
+
+
+def test_two_separations_are_heard_in_turn_in_step(page: "Page", world: World) -> None:
+    track = world.done_track()
+    other = world.job(track, "htdemucs_6s")
+    world.claim()
+    kinds = {"vocals": 500.0, "drums": 95.0, "bass": 60.0, "guitar": 300.0, "piano": 350.0}
+    world.stems(track, other, kinds=kinds)
+    world.finish(other)
+    first = world.one("SELECT id FROM processing_jobs WHERE model = 'spectral'")["id"]
+    page.goto(f"/tracks/{track}?job={first}")
+    page.wait_for_selector("#live-state[data-state=live]")
+    page.get_by_role("button", name="Play", exact=True).click()
+    until(page, f"{MIXER}.engine?.playing && {MIXER}.time() > 0.3")
+    before = page.evaluate(
+        f"{MIXER}.engine.sources[0].buffer === [...{MIXER}.lanes[0].buffers.values()][0]"
+    )
+    assert before
+    page.get_by_label("Compare with").select_option(index=1)
+    page.get_by_role("button", name="B · htdemucs_6s").wait_for()
+    # Guitar and piano, which A has not, are heard with the lane of what remains.
+    assert page.evaluate(f"{MIXER}.engine.sources.length") == 5
+    assert page.evaluate(f"{MIXER}.lanes[3].urls.b.length") == 2
+    place = page.evaluate(f"{MIXER}.time()")
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("b")
+    page.get_by_role("button", name="A · spectral").wait_for()
+    assert page.evaluate(f"{MIXER}.engine.playing && {MIXER}.engine.sources.length") == 4
+    assert page.evaluate(f"{MIXER}.time()") >= place
+
+
+def test_the_keys_can_be_switched_off(mixer: "Page") -> None:
+    mixer.get_by_text("Keys", exact=True).click()
+    mixer.get_by_label("Keys work on this page").uncheck()
+    mixer.keyboard.press("1")
+    assert mixer.get_by_role("button", name="Mute vocals").get_attribute("aria-pressed") == "false"
+    mixer.reload()
+    mixer.wait_for_selector("#live-state[data-state=live]")
+    mixer.keyboard.press("1")
+    assert mixer.get_by_role("button", name="Mute vocals").get_attribute("aria-pressed") == "false"

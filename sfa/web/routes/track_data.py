@@ -10,9 +10,11 @@ from sfa.web.failures import Missing
 from sfa.web.glance import glance
 from sfa.web.services import services, user
 
+DRAWN = ("beats", "bars", "sections", "moments", "loops")
+
 
 async def track_mixer(request: Request) -> Response:
-    """The stems' waveforms of the separation ?job=, and the beats of the track."""
+    """The stems and waveforms of the separation ?job=, and the beats, bars and sections of the track (seconds)."""
     track_id, owner = track_of(request), user(request).id
     job_id = identity(request.query_params.get("job", ""))
     async with services(request).database.session() as session:
@@ -23,8 +25,18 @@ async def track_mixer(request: Request) -> Response:
     features = found["features"] if found else {}
     body = {
         "stems": {str(stem["id"]): stem["peaks"] for stem in stems},
+        "lanes": [
+            {
+                "id": str(stem["id"]),
+                "type": stem["stem_type"],
+                "label": stem["label"],
+                "url": f"/media/stems/{stem['id']}?v={stem['version']}",
+            }
+            for stem in stems
+        ],
         "mix": features.get("peaks"),
-        "beats": features.get("beats", []),
+        "metre": features.get("grid", {}).get("metre", 4),
+        **{name: features.get(name, []) for name in DRAWN},
     }
     return JSONResponse(body)
 

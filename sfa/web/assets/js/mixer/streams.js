@@ -1,39 +1,46 @@
 // Long tracks: an <audio> element a stem, streamed; the first one is the clock and the others are pulled towards it.
-// Limit: stems may be up to 40 ms apart until the next correction. The mixer says so.
+// Limit: stems may be up to 40 ms apart until the next correction, and a loop's seam is as rough. The mixer says so.
 const APART = 0.04;
 const EVERY = 500;
 
 export class Streams {
     constructor(context, lanes, duration) {
-        Object.assign(this, { context, lanes, duration, playing: false, timer: 0 });
+        Object.assign(this, { context, lanes, duration, side: "a", playing: false, timer: 0, region: null });
     }
 
-    async load(tell) {
-        tell(0);
+    async load(tell, side = this.side) {
+        const wanted = this.lanes.flatMap((lane) => lane.urls[side].map((url) => [lane, url]));
         let done = 0;
-        for (const lane of this.lanes) {
-            if (!lane.audio) {
-                lane.audio = new Audio(lane.url);
-                lane.audio.preload = "auto";
-                this.context.createMediaElementSource(lane.audio).connect(lane.gain);
+        tell(0, wanted.length);
+        for (const [lane, url] of wanted) {
+            lane.audios ??= new Map();
+            if (!lane.audios.has(url)) {
+                const audio = new Audio(url);
+                audio.preload = "auto";
+                this.context.createMediaElementSource(audio).connect(lane.gain);
+                lane.audios.set(url, audio);
                 await new Promise((resolve, reject) => {
-                    lane.audio.addEventListener("canplay", resolve, { once: true });
-                    lane.audio.addEventListener("error", () => reject(new Error(`the audio of ${lane.name} cannot be played`)), { once: true });
+                    audio.addEventListener("canplay", resolve, { once: true });
+                    audio.addEventListener("error", () => reject(new Error(lane.name)), { once: true });
                 });
             }
-            tell(++done);
+            tell(++done, wanted.length);
         }
     }
 
+    heard() {
+        return this.lanes.flatMap((lane) => lane.urls[this.side].map((url) => lane.audios?.get(url)).filter(Boolean));
+    }
+
     play() {
-        for (const { audio } of this.lanes) audio.play();
+        for (const audio of this.heard()) audio.play();
         this.playing = true;
         clearInterval(this.timer);
         this.timer = setInterval(() => this.correct(), EVERY);
     }
 
     correct() {
-        const [first, ...others] = this.lanes.map((lane) => lane.audio);
+        const [first, ...others] = this.heard();
         for (const audio of others) {
             const apart = audio.currentTime - first.currentTime;
             if (Math.abs(apart) > 0.5) audio.currentTime = first.currentTime;
@@ -43,20 +50,38 @@ export class Streams {
 
     pause() {
         clearInterval(this.timer);
-        for (const { audio } of this.lanes) audio.pause();
+        for (const audio of this.heard()) audio.pause();
         this.playing = false;
     }
 
     seek(seconds) {
-        for (const { audio } of this.lanes) if (audio) audio.currentTime = Math.min(Math.max(0, seconds), this.duration);
+        for (const audio of this.heard()) audio.currentTime = Math.min(Math.max(0, seconds), this.duration);
+    }
+
+    loop(region) {
+        this.region = region;
+        if (region && this.time() >= region.end) this.seek(region.start);
+    }
+
+    // Called with every frame of the picture: the end of the loop is noticed there.
+    tick() {
+        if (this.region && this.playing && this.time() >= this.region.end) this.seek(this.region.start);
+    }
+
+    turn(side) {
+        const [time, playing] = [this.time(), this.playing];
+        this.pause();
+        this.side = side;
+        this.seek(time);
+        if (playing) this.play();
     }
 
     time() {
-        return this.lanes[0].audio?.currentTime ?? 0;
+        return this.heard()[0]?.currentTime ?? 0;
     }
 
     close() {
         this.pause();
-        for (const { audio } of this.lanes) audio.removeAttribute("src");
+        for (const lane of this.lanes) for (const audio of lane.audios?.values() ?? []) audio.removeAttribute("src");
     }
 }

@@ -1,7 +1,7 @@
 // A lane's waveform from the server's peaks: a column a pixel, an outline that reads on any ground, beats as ticks.
-export function draw(canvas, peaks, beats, duration, scale) {
+export function draw(canvas, peaks, grid, duration, scale) {
     const box = canvas.getBoundingClientRect();
-    if (!box.width || !peaks?.min?.length) return;
+    if (!box.width) return;
     const ratio = devicePixelRatio || 1;
     const width = (canvas.width = Math.round(box.width * ratio));
     const height = (canvas.height = Math.round(box.height * ratio));
@@ -12,17 +12,24 @@ export function draw(canvas, peaks, beats, duration, scale) {
 
     pen.strokeStyle = ground;
     pen.lineWidth = ratio;
-    const gap = (beats.length > 1 ? (beats.at(-1) - beats[0]) / (beats.length - 1) : 1) * (width / duration);
+    const { beats } = grid;
+    const gap = (beats.length > 1 ? grid.beat : 1) * (width / duration);
     const every = gap > 7 * ratio ? 1 : gap > 2 * ratio ? 4 : 16;
-    pen.globalAlpha = 0.14;
-    pen.beginPath();
-    for (let i = 0; i < beats.length; i += every) {
-        const x = Math.round((beats[i] / duration) * width) + ratio / 2;
-        pen.moveTo(x, 0);
-        pen.lineTo(x, height);
-    }
-    pen.stroke();
-    pen.globalAlpha = 1;
+    const marks = (times, alpha, each) => {
+        pen.globalAlpha = alpha;
+        pen.beginPath();
+        for (let i = 0; i < times.length; i += each) {
+            const x = Math.round((times[i] / duration) * width) + ratio / 2;
+            pen.moveTo(x, 0);
+            pen.lineTo(x, height);
+        }
+        pen.stroke();
+        pen.globalAlpha = 1;
+    };
+    if (every === 1) marks(beats, 0.12, 1);
+    // Bars stand out from their beats.
+    marks(grid.bars, every === 1 ? 0.3 : 0.14, every === 16 ? 4 : 1);
+    if (!peaks?.min?.length) return;
 
     const { lows, highs } = columns(peaks, width);
     const y = (value) => middle - (value / 127) * scale * (middle - 2 * ratio);
