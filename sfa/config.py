@@ -86,6 +86,24 @@ class Config:
         return f"http://{host}:{self.port}"
 
     @classmethod
+    def sources(cls, environ: Mapping[str, str] | None = None) -> dict[str, tuple[str, str]]:
+        """Where each setting that is not the default comes from now: (``environment`` or ``file``, the text that stands there)."""
+        env = os.environ if environ is None else environ
+        var = Path(env.get("SFA_VAR") or HOME / "var").expanduser().resolve()
+        found: dict[str, tuple[str, str]] = {}
+        try:
+            for name, value in tomllib.loads((var / "sfa.toml").read_text()).items():
+                found[name] = ("file", str(value))
+        except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError):
+            pass
+        for name in (each.name for each in fields(cls)):
+            if value := env.get(f"SFA_{name.upper()}"):
+                found[name] = ("environment", value)
+        if url := env.get("DATABASE_URL"):
+            found["database_url"] = ("environment", url)
+        return found
+
+    @classmethod
     def load(cls, environ: Mapping[str, str] | None = None) -> Config:
         """Read environment and file; raise `ConfigError` naming the setting that is wrong."""
         env = os.environ if environ is None else environ

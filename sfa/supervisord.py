@@ -159,6 +159,14 @@ class Supervisord:
         """Ask for a program to be stopped, without waiting; one that is stopped is fine."""
         self._tolerant("stopProcess", name, _NOT_RUNNING)
 
+    def signal_program(self, name: str, signal: str) -> None:
+        """Send a signal (say ``TERM``) to a program; one that does not run is fine."""
+        try:
+            self._ask("signalProcess", name, signal)
+        except xmlrpc.client.Fault as fault:
+            if fault.faultCode != _NOT_RUNNING:
+                raise SupervisorError(f"{name}: {fault.faultString}") from fault
+
     def _tolerant(self, method: str, name: str, fine: int) -> None:
         try:
             self._ask(method, name, False)

@@ -93,6 +93,26 @@ def available(name: str, folder: Path) -> bool:
     return (wanted := _wanted(definition)) != set() and wanted <= signatures
 
 
+def files(name: str, folder: Path) -> list[Path]:
+    """A model's files as far as they lie in the folder."""
+    try:
+        wanted = _wanted(_defined(name, folder))
+    except (OSError, UnicodeDecodeError):
+        return []
+    return sorted(path for path in folder.glob("*.th") if _signature(path) in wanted)
+
+
+def damaged(name: str, folder: Path) -> list[str]:
+    """The model's files whose bytes have not the hash that stands in their names; reads them all, and blocks."""
+    bad = []
+    for path in files(name, folder):
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        if not digest.startswith(path.stem.partition("-")[2]):
+            bad.append(path.name)
+    return bad
+
+
 def identity(name: str, folder: Path) -> str:
     """What tells these weights from any others of that name: the bag's definition and its files' names, which hold
     their hashes; a file without a hash in its name is read."""

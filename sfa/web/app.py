@@ -22,10 +22,12 @@ from sfa.errors import SfaError
 from sfa.notify import Listener
 from sfa.postgres import dsn
 from sfa.store import Store
+from sfa.supervisord import Supervisord
 from sfa.web.failures import failure
 from sfa.web.gate import Gate
 from sfa.web.languages import Speak
 from sfa.web.live import Hub
+from sfa.web.model_work import ModelWork
 from sfa.web.render import Renderer
 from sfa.web.security import Headers, KnownHost, SameOrigin
 from sfa.web.services import Services
@@ -35,20 +37,28 @@ PATIENCE = 5
 
 
 def create_app(
-    config: Config, database: Database | None = None, hub: Hub | None = None
+    config: Config,
+    database: Database | None = None,
+    hub: Hub | None = None,
+    supervisord: Supervisord | None = None,
 ) -> Starlette:
     """The application; a database that is handed in stays open afterwards."""
+    hub = hub or Hub()
     services = Services(
         config=config,
         database=database or Database(dsn(config), size=8, name="sfa-web"),
         store=Store(config.store_address, config.var / "cache"),
-        hub=hub or Hub(),
+        hub=hub,
         render=Renderer(),
+        supervisord=supervisord or Supervisord(),
+        model_work=ModelWork(config, lambda: hub.notify("", "models")),
     )
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        listener = Listener(services.database.dsn, ["sfa_changed"], name="sfa-web-listen")
+        listener = Listener(
+            services.database.dsn, ["sfa_changed", "sfa_tree"], name="sfa-web-listen"
+        )
         forget = listener.subscribe(services.hub.notify)
         if database is None:
             await services.database.open()
@@ -58,6 +68,7 @@ def create_app(
         finally:
             forget()
             services.hub.close()
+            await services.model_work.stop()
             # Bounded: a listener that does not let go must not keep the server from stopping.
             with suppress(TimeoutError):
                 async with asyncio.timeout(PATIENCE):

@@ -62,8 +62,9 @@ class Hub:
         self._shared: dict[Watched, _Shared] = {}
         self._version = 0
 
-    def notify(self, _channel: str, topic: str) -> None:
-        """Mark the pages that a change concerns; called by the listener."""
+    def notify(self, channel: str, topic: str) -> None:
+        """Mark the pages that a change concerns; called by the listener. What workers say of themselves has a channel of its own."""
+        topic = "tree" if channel == "sfa_tree" and topic != "*" else topic
         self._version += 1
         for viewer in self._viewers:
             if topic == "*" or viewer.page.concerns(topic):

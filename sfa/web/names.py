@@ -34,6 +34,33 @@ QUALITIES = {
     "crash": mark("a crash"),
     "timeout": mark("too slow"),
 }
+PROCESSES = {
+    "program": mark("program"),
+    "worker": mark("worker"),
+    "pool": mark("pool"),
+    "child": mark("child"),
+    "job": mark("job"),
+}
+PROCESS_STATES = {
+    "running": mark("running"),
+    "starting": mark("starting"),
+    "stopping": mark("stopping"),
+    "stopped": mark("stopped"),
+    "exited": mark("ended"),
+    "backoff": mark("starts again"),
+    "fatal": mark("given up"),
+    "silent": mark("silent"),
+    "unknown": mark("unknown"),
+    "idle": mark("idle"),
+    "busy": mark("busy"),
+}
+INCIDENTS = {
+    "exited": mark("ended unexpectedly"),
+    "fatal": mark("did not come up and was given up"),
+    "held": mark("ended too often and is held back"),
+    "revived": mark("was started again after its pause"),
+    "escalated": mark("gave up on itself"),
+}
 VERDICTS = {
     "running": mark("running"),
     "completed": mark("done"),
@@ -90,6 +117,9 @@ NAMES: dict[str, Callable[[Any], str]] = {
     "status_name": named(STATUSES),
     "quality": named(QUALITIES),
     "verdict_name": named(VERDICTS),
+    "process_name": named(PROCESSES),
+    "process_state": named(PROCESS_STATES),
+    "incident_name": named(INCIDENTS),
     "event_name": named(EVENTS),
     "stem_name": named(STEM_NAMES),
 }

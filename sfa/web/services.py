@@ -12,7 +12,9 @@ from sfa.accounts import User
 from sfa.config import Config
 from sfa.db import Database
 from sfa.store import Store
+from sfa.supervisord import Supervisord
 from sfa.web.live import Hub
+from sfa.web.model_work import ModelWork
 from sfa.web.render import Renderer
 
 THEMES = ("light", "dark")
@@ -20,13 +22,15 @@ THEMES = ("light", "dark")
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The configuration, the database, the store, the live hub and the templates."""
+    """The configuration, the database, the store, the live hub, the templates, the host's supervisord."""
 
     config: Config
     database: Database
     store: Store
     hub: Hub
     render: Renderer
+    supervisord: Supervisord
+    model_work: ModelWork
 
 
 def services(request: Request) -> Services:
@@ -51,6 +55,7 @@ def html(request: Request, template: str, status: int = 200, **values: Any) -> H
         template,
         user=request.scope.get("sfa.user"),
         theme=theme if theme in THEMES else "",
+        lang=request.cookies.get("lang", ""),
         path=request.url.path,
         **values,
     )

@@ -17,7 +17,10 @@ from sfa.web.routes.job_control import job_cancel, job_retry
 from sfa.web.routes.jobs_bulk import jobs_bulk
 from sfa.web.routes.jobs_list import jobs_list
 from sfa.web.routes.media import media_stem, media_track
+from sfa.web.routes.models import model_steer, models
+from sfa.web.routes.ports import port_steer, ports
 from sfa.web.routes.queues import queue_steer, queues
+from sfa.web.routes.settings import settings_choose, settings_show
 from sfa.web.routes.sign_in import sign_in, sign_out
 from sfa.web.routes.stems_live import media_piece, stems_live
 from sfa.web.routes.track import track
@@ -58,6 +61,12 @@ def routes(config: Config) -> list[Route | Mount]:
         Route("/jobs/{id}/retry", job_retry, methods=["POST"]),
         Route("/queues", queues),
         Route("/queues/{name}", queue_steer, methods=["POST"]),
+        Route("/ports", ports),
+        Route("/ports/{name}", port_steer, methods=["POST"]),
+        Route("/models", models),
+        Route("/models/{name}", model_steer, methods=["POST"]),
+        Route("/settings", settings_show),
+        Route("/settings", settings_choose, methods=["POST"]),
         Route("/media/stems/{id}", media_stem),
         Route("/media/tracks/{id}", media_track),
         Route("/media/pieces/{job}/{stem}/{number:int}", media_piece),

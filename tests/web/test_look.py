@@ -1,5 +1,6 @@
 """Every page as a picture in tests/out, in light, dark and on a phone; none may scroll sideways."""
 
+import json
 from typing import TYPE_CHECKING, Literal
 
 import pytest
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 pytestmark = pytest.mark.browser
+STILL = ("settings",)
+"""Pages that nothing changes while they are open."""
 SIZES = {"wide": (1280, 900), "phone": (360, 780)}
 
 
@@ -41,6 +44,7 @@ def test_pages_look_right(
     track = world.done_track("Morning Session", "The Testers")
     world.job(world.track("Waiting Song", "Somebody"), "htdemucs_ft")
 
+    tree(world)
     OUT.mkdir(exist_ok=True)
     width, height = SIZES[size]
     page.set_viewport_size({"width": width, "height": height})
@@ -54,9 +58,13 @@ def test_pages_look_right(
         ("jobs-failed", "/jobs?status=failed"),
         ("job", f"/jobs/{job}"),
         ("queues", "/queues"),
+        ("ports", "/ports"),
+        ("models", "/models"),
+        ("settings", "/settings"),
     ):
         page.goto(path)
-        page.wait_for_selector("#live-state[data-state=live]")
+        if name not in STILL:
+            page.wait_for_selector("#live-state[data-state=live]")
         if name == "track":
             page.wait_for_selector("sfa-chart svg")
             page.keyboard.press("ArrowRight")
@@ -64,3 +72,23 @@ def test_pages_look_right(
         assert page.evaluate("document.documentElement.scrollWidth") <= width, (
             f"{name} scrolls sideways"
         )
+
+
+def tree(world: World) -> None:
+    """Processes as a host reports them: two programs, one of them given up, a worker with a pool and a busy child."""
+    for name, state, pid in (("web", "RUNNING", 300), ("w", "RUNNING", 1), ("worker-download", "FATAL", None)):  # fmt: skip
+        world.connection.execute(
+            """INSERT INTO programs (host, name, state, pid, rss, restarts, max_restarts, window_seconds)
+               VALUES ('h', %s, %s, %s, 61000000, 1, 5, 60)""",
+            [name, state, pid],
+        )
+    job, _token = next(iter(world.tokens.values()))
+    pool = {"name": "demucs_runner/cpu", "strategy": "one_for_one", "size": 1, "restarts": 0, "max_restarts": 3, "window_seconds": 60}  # fmt: skip
+    child = {"pid": 4711, "port": "demucs_runner", "device": "cpu", "state": "busy", "rss": 812000000, "calls": 3, "queue_job_id": job, "age": 50}  # fmt: skip
+    world.connection.execute(
+        "SELECT sfa_report_v1(%s, %s, %s, true)",
+        [world.worker(), json.dumps([pool]), json.dumps([child])],
+    )
+    world.connection.execute(
+        """INSERT INTO incidents (host, program, event, detail) VALUES ('h', 'worker-download', 'fatal', '{"exit_code": 1}')"""
+    )

@@ -21,7 +21,7 @@ class Home:
 
     def concerns(self, topic: str) -> bool:
         """Every track's change concerns the home page, and the queues' do."""
-        return topic.startswith("track") or topic in ("queues", "ports")
+        return topic.startswith("track") or topic in ("queues", "ports", "tree")
 
     def query(self) -> dict[str, str]:
         """Nothing: there is one home page."""
@@ -38,6 +38,8 @@ class Home:
             "waiting": await session.all("job_waiting", user_id=owner),
             "counts": counts,
             "hour": hour,
+            "pace": await session.all("job_pace", user_id=owner),
+            "processes": await session.one("tree_health"),
             "failed": await session.all("job_failed", user_id=owner),
             "tracks": await Tracks(owner).rows(session, LATEST),
         }

@@ -11,17 +11,29 @@ from sfa.web.failures import Missing
 from sfa.web.pages.home import Home
 from sfa.web.pages.job import Job
 from sfa.web.pages.jobs import Filter, Jobs
+from sfa.web.pages.models import Models
 from sfa.web.pages.page import Page
+from sfa.web.pages.ports import Ports
 from sfa.web.pages.queues import Queues
 from sfa.web.pages.track import Track
 from sfa.web.pages.tracks import Tracks
-from sfa.web.services import is_admin, user
+from sfa.web.services import is_admin, services, user
 
 
 def _job(request: Request) -> Page:
     track = request.query_params.get("track")
     job = identity(request.query_params.get("job", ""))
     return Job(user(request).id, job, identity(track) if track else None)
+
+
+def _models(request: Request) -> Page:
+    at = services(request)
+    return Models(is_admin(request), at.config, at.model_work)
+
+
+def _ports(request: Request) -> Page:
+    host = request.query_params.get("host", "")[:255]
+    return Ports(user(request).id, host if is_admin(request) else "")
 
 
 def _tracks(request: Request) -> Page:
@@ -35,6 +47,8 @@ PAGES: dict[str, Callable[[Request], Page]] = {
     "track": lambda request: Track(user(request).id, track_of(request), job_of(request)),
     "jobs": lambda request: Jobs(user(request).id, Filter.asked(request.query_params)),
     "job": _job,
+    "models": _models,
+    "ports": _ports,
     "queues": lambda request: Queues(is_admin(request)),
 }
 

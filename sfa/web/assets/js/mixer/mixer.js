@@ -1,4 +1,5 @@
 // <sfa-mixer>: the stems on one clock. The server made the lanes; this brings sound, waveforms, the play head and the loop.
+// No element inside of it may have an id: a morph that finds the id again would make an empty mixer first and fill it later.
 import { clock } from "../clock.js";
 import { say } from "../say.js";
 import { t } from "../words.js";
