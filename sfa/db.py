@@ -150,6 +150,10 @@ class SyncSession:
             self._connection.close()
 
 
+async def _plan_each_time(connection: Connection) -> None:
+    await connection.execute(statement("session_plans"))
+
+
 class Database:
     """A pool of connections, opened with `open` and closed with `close`.
 
@@ -159,6 +163,7 @@ class Database:
         timeout: seconds to wait for one before `DatabaseUnavailable` (10).
         check: whether a connection is tried before it is lent (true): a round trip each time, which whoever
             tries again by himself can save.
+        custom_plans: plan each statement for the values at hand (false): lists with many optional filters need it.
     """
 
     def __init__(
@@ -169,6 +174,7 @@ class Database:
         timeout: float = 10.0,
         name: str = "sfa",
         check: bool = True,
+        custom_plans: bool = False,
     ) -> None:
         self.dsn = dsn
         self._pool = AsyncConnectionPool[Connection](
@@ -183,6 +189,7 @@ class Database:
                 "application_name": name,
                 **LIVENESS,
             },
+            configure=_plan_each_time if custom_plans else None,
             check=AsyncConnectionPool.check_connection if check else None,
             reconnect_timeout=0,
         )

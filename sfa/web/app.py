@@ -46,7 +46,7 @@ def create_app(
     hub = hub or Hub()
     services = Services(
         config=config,
-        database=database or Database(dsn(config), size=8, name="sfa-web"),
+        database=database or Database(dsn(config), size=8, name="sfa-web", custom_plans=True),
         store=Store(config.store_address, config.var / "cache"),
         hub=hub,
         render=Renderer(),

@@ -17,7 +17,13 @@ KINDS = {
     "download": mark("Download"),
     "processing": mark("Separation"),
     "analysis": mark("Analysis"),
+    "import": mark("Import"),
     "export": mark("Export"),
+    "auto_cue": mark("Cue points"),
+    "multistem": mark("Many stems"),
+    "voice_change": mark("Another voice"),
+    "voice_clean": mark("Clean voice"),
+    "housekeeping": mark("Housekeeping"),
 }
 STATUSES = {
     "waiting": mark("waiting"),

@@ -30,8 +30,10 @@ from sfa.web.routes.track_export import media_export, track_export
 from sfa.web.routes.track_grid import track_grid
 from sfa.web.routes.track_files import track_json, track_rekordbox
 from sfa.web.routes.track_separate import track_separate
+from sfa.web.routes.tracks_bulk import tracks_bulk
 from sfa.web.routes.tracks_list import tracks_list
 from sfa.web.routes.tracks_upload import tracks_upload
+from sfa.web.routes.uploads import upload_begin, upload_part
 
 SMALL = 64 * 1024
 
@@ -44,6 +46,11 @@ def routes(config: Config) -> list[Route | Mount]:
         Route("/", home),
         Route("/tracks", tracks_list),
         Route("/tracks", tracks_upload, methods=["POST"], max_body_size=upload),
+        Route("/tracks/bulk", tracks_bulk, methods=["POST"]),
+        Route("/uploads", upload_begin, methods=["POST"]),
+        Route(
+            "/uploads/{id}", upload_part, methods=["HEAD", "PATCH", "DELETE"], max_body_size=upload
+        ),
         Route("/tracks/{id}", track),
         Route("/tracks/{id}/mixer", track_mixer),
         Route("/tracks/{id}/stems/live", stems_live),

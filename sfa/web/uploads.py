@@ -37,9 +37,7 @@ async def receive(
         raise Unusable(f"“{name}” is empty.", 400)
     suffix = audio_format(bytes(head[:HEAD]))
     if suffix is None:
-        raise Unusable(
-            f"“{name}” is not audio: {_looks_like(bytes(head[:HEAD]))}. Nothing was kept.", 415
-        )
+        raise Unusable(not_audio(name, bytes(head[:HEAD])), 415)
     digest, total = hashlib.sha256(head), len(head)
     async with at.store.scratch() as folder:
         path = folder / "upload"
@@ -61,6 +59,11 @@ async def pieces(file: UploadFile) -> AsyncIterator[bytes]:
     """A file of a form as a stream."""
     while chunk := await file.read(1 << 20):
         yield chunk
+
+
+def not_audio(name: str, head: bytes) -> str:
+    """What to say of a file whose first bytes are no audio's."""
+    return f"“{name}” is not audio: {_looks_like(head)}. Nothing was kept."
 
 
 def too_large(limit: int) -> str:

@@ -136,7 +136,14 @@ def job_name(job: Row) -> str:
     if job["kind"] == "download":
         host = urlsplit(job["detail"]).hostname or _("a link")
         return _("%(kind)s from %(host)s") % {"kind": name, "host": host}
+    if job["kind"] == "export":
+        return _("%(kind)s: %(what)s") % {"kind": name, "what": job["detail"]}
     return name
+
+
+def of_job(job: Row) -> str:
+    """Where what a job is about can be seen: its track; a job without one is shown by itself."""
+    return f"/tracks/{job['track_id']}" if job["track_id"] else f"/jobs/{job['id']}"
 
 
 def pretty(value: object) -> str:
@@ -147,6 +154,6 @@ def pretty(value: object) -> str:
 FILTERS: dict[str, Any] = NAMES | {
     function.__name__: function
     for function in (
-        clock, exactly, span, ago, full, precise, size, decibels, figure, state, left, job_name, letter, pretty,
+        clock, exactly, span, ago, full, precise, size, decibels, figure, state, left, job_name, of_job, letter, pretty,
     )
 }  # fmt: skip

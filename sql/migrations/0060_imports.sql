@@ -45,6 +45,9 @@ CREATE TABLE imports (
     CONSTRAINT imports_failed_says_why CHECK (status <> 'failed' OR error IS NOT NULL)
 ) WITH (fillfactor = 70);
 CREATE INDEX imports_page_idx ON imports (user_id, inserted_at DESC, id DESC);
+CREATE INDEX imports_state_idx ON imports (user_id, status, inserted_at DESC, id DESC);
+CREATE INDEX imports_finished_idx ON imports (user_id, finished_at DESC) INCLUDE (status) WHERE finished_at IS NOT NULL;
+CREATE INDEX imports_reason_idx ON imports (user_id, error_kind, inserted_at DESC, id DESC) WHERE error_kind IS NOT NULL;
 -- A double click is one import.
 CREATE UNIQUE INDEX imports_one_active ON imports (user_id, spotify_id) WHERE status IN ('waiting', 'running', 'retrying');
 

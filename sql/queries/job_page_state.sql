@@ -1,5 +1,5 @@
 -- The same for one state, by the index of states.
-SELECT j.*, t.title, t.artist,
+SELECT j.*, coalesce(t.title, j.detail) AS title, t.artist,
        extract(epoch FROM coalesce(j.finished_at, clock_timestamp()) - j.started_at)::float8 AS elapsed,
        extract(epoch FROM j.scheduled_at - clock_timestamp())::float8 AS starts_in
 FROM (
@@ -12,5 +12,5 @@ FROM (
       AND (%(before_at)s::timestamptz IS NULL OR (inserted_at, id) < (%(before_at)s::timestamptz, %(before_id)s::uuid))
     ORDER BY inserted_at DESC, id DESC
     LIMIT %(size)s) j
-JOIN tracks t ON t.id = j.track_id
+LEFT JOIN tracks t ON t.id = j.track_id
 ORDER BY j.inserted_at DESC, j.id DESC

@@ -1,7 +1,7 @@
 -- What runs now; a job keeps its place for as long as it runs.
 SELECT j.id, j.kind, j.detail, j.status, j.progress, j.stage, j.error, j.attempt, j.scheduled_at, j.inserted_at, j.started_at,
-       j.track_id, t.title, t.artist,
+       j.track_id, coalesce(t.title, j.detail) AS title, t.artist,
        extract(epoch FROM clock_timestamp() - j.started_at)::float8 AS elapsed, NULL::float8 AS starts_in
 FROM (SELECT * FROM sfa_jobs WHERE user_id = %(user_id)s AND status = 'running' ORDER BY inserted_at DESC, id DESC LIMIT 50) j
-JOIN tracks t ON t.id = j.track_id
+LEFT JOIN tracks t ON t.id = j.track_id
 ORDER BY j.started_at, j.id

@@ -193,3 +193,15 @@ def test_a_queue_is_paused_and_another_tab_shows_it(page: "Page", world: World) 
         tab.locator("#queue-analysis").get_by_text("paused: a better model comes").wait_for()
     other.get_by_role("button", name="Resume analysis").click()
     page.get_by_role("button", name="Pause analysis").wait_for()
+
+
+def test_an_import_is_a_job_without_a_track(owner: TestClient, world: World) -> None:
+    address = "https://open.spotify.com/playlist/37i9dQZF1DX4sWSpwq3LiO"
+    row = world.one("INSERT INTO imports (address) VALUES (%s) RETURNING id", address)
+    for path in ("/", "/jobs", "/jobs?kind=import", "/jobs?status=waiting", f"/jobs/{row['id']}"):
+        text = owner.get(path).text
+        assert "Import" in text, path
+        assert address in text, path
+    assert "Import" not in owner.get("/jobs?kind=analysis").text.split('id="job_list"')[1]
+    assert owner.post(f"/jobs/{row['id']}/cancel").headers["location"] == f"/jobs/{row['id']}"
+    assert world.one("SELECT status FROM imports")["status"] == "cancelled"

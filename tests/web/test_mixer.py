@@ -165,11 +165,11 @@ def test_pan_is_heard(mixer: "Page") -> None:
 
 
 def test_two_separations_are_heard_in_turn_in_step(page: "Page", world: World) -> None:
-    track = world.done_track()
+    track = world.done_track(seconds=60)
     other = world.job(track, "htdemucs_6s")
     world.claim()
     kinds = {"vocals": 500.0, "drums": 95.0, "bass": 60.0, "guitar": 300.0, "piano": 350.0}
-    world.stems(track, other, kinds=kinds)
+    world.stems(track, other, 60, kinds=kinds)
     world.finish(other)
     first = world.one("SELECT id FROM processing_jobs WHERE model = 'spectral'")["id"]
     page.goto(f"/tracks/{track}?job={first}")
@@ -202,3 +202,15 @@ def test_the_keys_can_be_switched_off(mixer: "Page") -> None:
     mixer.wait_for_selector("#live-state[data-state=live]")
     mixer.keyboard.press("1")
     assert mixer.get_by_role("button", name="Mute vocals").get_attribute("aria-pressed") == "false"
+
+
+def test_an_export_takes_the_gains_that_are_heard(mixer: "Page") -> None:
+    mixer.get_by_role("slider", name="Volume of bass").fill("0.5")
+    mixer.keyboard.press("Escape")
+    mixer.get_by_role("button", name="Mute vocals").click()
+    mixer.locator("#exports summary").click()
+    mixer.get_by_role("button", name="Gains as they are heard now").click()
+    gains = [
+        mixer.locator(f"[name='gain:{stem}']").input_value() for stem in ("vocals", "drums", "bass")
+    ]
+    assert gains == ["", "0", "-12.04"]

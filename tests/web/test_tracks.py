@@ -1,5 +1,6 @@
 """Uploads, downloads, ranges, lists and control, over HTTP."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -131,27 +132,88 @@ def test_impossible_ranges_are_refused(header: str) -> None:
         parsed(header, 100)
 
 
+def shown(text: str) -> list[str]:
+    """The titles on a page of tracks."""
+    return [
+        part.split("<")[0]
+        for part in text.split('class="link-row"')[1:]
+        for part in [part.split(">", 1)[1]]
+    ]
+
+
+def walk(owner: TestClient, address: str) -> list[str]:
+    """The titles of every page from the address on."""
+    seen: list[str] = []
+    while address:
+        text = owner.get(address).text
+        seen += shown(text)
+        following = re.search(r'rel="next" href="([^"]+)"', text)
+        address = following[1].replace("&amp;", "&") if following else ""
+    return seen
+
+
 def test_the_list_pages_by_key_and_searches(owner: TestClient, world: World) -> None:
     world.connection.execute(
         "INSERT INTO tracks (title, inserted_at) SELECT 'Song ' || n, now() - n * interval '1 minute' FROM generate_series(1, 120) n"
     )
-    seen: list[str] = []
-    address = "/tracks"
-    for _ in range(3):
-        text = owner.get(address).text
-        seen += [part.split("<")[0] for part in text.split("<strong>")[1:]]
-        older = (
-            text.split(">Older<")[0].rsplit('href="', 1)[1].split('"')[0]
-            if ">Older<" in text
-            else ""
-        )
-        address = older.replace("&amp;", "&")
-    assert seen == [f"Song {n}" for n in range(1, 121)]
-    assert address == ""
-    found = owner.get("/tracks", params={"q": "song 11"}).text
-    assert found.count('class="track-row"') == 11
+    assert walk(owner, "/tracks") == [f"Song {n}" for n in range(1, 121)]
+    assert walk(owner, "/tracks?sort=-newest") == [f"Song {n}" for n in range(120, 0, -1)]
+    by_title = sorted(f"song {n}" for n in range(1, 121))
+    assert [title.lower() for title in walk(owner, "/tracks?sort=title")] == by_title
+    assert [title.lower() for title in walk(owner, "/tracks?sort=-title")] == by_title[::-1]
+    assert len(shown(owner.get("/tracks", params={"q": "song 11"}).text)) == 11
     assert "No track matches" in owner.get("/tracks", params={"q": "100%_"}).text
-    assert owner.get("/tracks?before=nonsense").status_code == 400
+    for wrong in ("before=nonsense", "sort=title&before=nonsense", "sort=size", "slowest=fast"):
+        assert owner.get(f"/tracks?{wrong}").status_code == 400
+
+
+def test_tracks_are_found_by_what_they_are(owner: TestClient, world: World) -> None:
+    for number, (tempo, key, camelot) in enumerate(((90, "C major", "8B"), (120, "A minor", "8A"), (128, "A minor", "8A"))):  # fmt: skip
+        track = world.track(f"T{tempo}", None, seconds=1 + number)
+        world.analysis(track)
+        world.connection.execute(
+            "UPDATE analysis_results SET tempo = %s, key = %s, camelot = %s WHERE track_id = %s",
+            [tempo, key, camelot, track],
+        )
+    world.track("Unheard", "Zoe")
+    assert walk(owner, "/tracks?slowest=100&fastest=125") == ["T120"]
+    assert sorted(walk(owner, "/tracks?camelot=8A")) == ["T120", "T128"]
+    assert walk(owner, "/tracks?sort=tempo") == ["T90", "T120", "T128", "Unheard"]
+    assert walk(owner, "/tracks?sort=-tempo") == ["T128", "T120", "T90", "Unheard"]
+    assert walk(owner, "/tracks?sort=-length")[0] == "Unheard"
+    job = world.job(world.track("Broken"))
+    world.claim()
+    world.finish(job, "failed", "No.", "input")
+    assert walk(owner, "/tracks?state=failed") == ["Broken"]
+    assert walk(owner, "/tracks?state=active") == []
+    world.done_track("Separated")
+    assert walk(owner, "/tracks?stems=yes") == ["Separated"]
+    assert "Separated" not in walk(owner, "/tracks?stems=no")
+
+
+def test_many_tracks_are_worked_on_after_a_question(
+    owner: TestClient, world: World, web_config: Config
+) -> None:
+    tracks = [world.track(f"Song {n}") for n in range(3)]
+    other = world.one("INSERT INTO users (email) VALUES ('other@example.org') RETURNING id")["id"]
+    theirs = world.track("Theirs", user_id=other)
+    world.job(tracks[0])
+    form = {"verb": "separate", "model": "spectral", "id": [*tracks, theirs]}
+    assert "Separate 3 tracks with spectral?" in owner.post("/tracks/bulk", data=form).text
+    done = owner.post("/tracks/bulk", data=form | {"sure": "1"})
+    assert "3+jobs" in done.headers["location"]
+    assert world.one("SELECT count(*) AS n FROM processing_jobs")["n"] == 3, "one was there already"
+    owner.post("/tracks/bulk?q=Song+2", data={"verb": "analyse", "all": "1", "sure": "1"})
+    assert world.one("SELECT title FROM analysis_jobs JOIN tracks t ON t.id = track_id")["title"] == "Song 2"  # fmt: skip
+    asked = owner.post("/tracks/bulk", data={"verb": "delete", "id": tracks})
+    assert "Delete 3 tracks?" in asked.text
+    owner.post("/tracks/bulk", data={"verb": "delete", "id": [*tracks[:2], theirs], "sure": "1"})
+    left = world.connection.execute("SELECT title FROM tracks ORDER BY title").fetchall()
+    assert [row["title"] for row in left] == ["Song 2", "Theirs"]
+    kept = [path.name for path in Path(web_config.store_address).rglob("*.wav")]
+    assert sorted(kept) == ["song-2.wav", "theirs.wav"]
+    assert owner.post("/tracks/bulk", data={"verb": "eat", "id": tracks}).status_code == 400
+    assert "Nothing to do" in owner.post("/tracks/bulk", data={"verb": "analyse"}).text
 
 
 def test_jobs_are_cancelled_and_retried(owner: TestClient, world: World) -> None:

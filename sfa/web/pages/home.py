@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from sfa.db import Session
-from sfa.web.pages.tracks import Tracks
+from sfa.web.pages.tracks import Wanted
 
 LATEST = 8
 
@@ -21,7 +21,7 @@ class Home:
 
     def concerns(self, topic: str) -> bool:
         """Every track's change concerns the home page, and the queues' do."""
-        return topic.startswith("track") or topic in ("queues", "ports", "tree")
+        return topic.startswith(("track", "import")) or topic in ("queues", "ports", "tree")
 
     def query(self) -> dict[str, str]:
         """Nothing: there is one home page."""
@@ -41,5 +41,5 @@ class Home:
             "pace": await session.all("job_pace", user_id=owner),
             "processes": await session.one("tree_health"),
             "failed": await session.all("job_failed", user_id=owner),
-            "tracks": await Tracks(owner).rows(session, LATEST),
+            "tracks": await Wanted().rows(session, owner, LATEST),
         }

@@ -22,7 +22,7 @@ class Job:
 
     def concerns(self, topic: str) -> bool:
         """Its track's changes, and changes too many to name."""
-        return topic == "tracks" or (
+        return topic in ("tracks", f"import:{self.job_id}") or (
             topic == f"track:{self.track_id}" if self.track_id else topic.startswith("track:")
         )
 

@@ -6,6 +6,7 @@ error), ``since`` (1h, 24h, 7d, 30d) and ``before`` (where the page begins). Any
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, fields
 from datetime import timedelta
 from typing import Any, ClassVar, Self
@@ -24,7 +25,6 @@ SINCE = {
 }
 CHOICES = {
     "status": ("running", "waiting", "retrying", "failed", "cancelled", "completed"),
-    "kind": ("processing", "analysis", "download"),
     "reason": ("input", "resource", "internal", "crash", "timeout"),
     "since": tuple(SINCE),
 }
@@ -52,6 +52,8 @@ class Filter:
                 raise Unusable(
                     f"There is no {name} “{values[name]}”. There are: {', '.join(known)}.", 400
                 )
+        if values["kind"] and not re.fullmatch(r"[a-z_]{1,40}", values["kind"]):
+            raise Unusable(f"There is no kind “{values['kind']}”.", 400)
         return cls(**values)
 
     def query(self, **changed: str) -> dict[str, str]:
@@ -92,7 +94,7 @@ class Jobs:
 
     def concerns(self, topic: str) -> bool:
         """A job's change is told by its track."""
-        return topic.startswith("track")
+        return topic.startswith(("track", "import"))
 
     def query(self) -> dict[str, str]:
         """The filters."""
@@ -105,7 +107,7 @@ class Jobs:
         return {
             "jobs": rows,
             "filter": self.filter,
-            "choices": CHOICES,
+            "choices": CHOICES | {"kind": [row["name"] for row in await session.all("kind_list")]},
             "models": [row["name"] for row in await session.all("model_list")],
             "counts": await session.all("job_counts", user_id=self.user_id),
             "older": page_key(rows[-1]["inserted_at"], rows[-1]["id"]) if more else "",

@@ -16,7 +16,7 @@ from sfa.web.pages.page import Page
 from sfa.web.pages.ports import Ports
 from sfa.web.pages.queues import Queues
 from sfa.web.pages.track import Track
-from sfa.web.pages.tracks import Tracks
+from sfa.web.pages.tracks import Tracks, Wanted
 from sfa.web.services import is_admin, services, user
 
 
@@ -37,8 +37,7 @@ def _ports(request: Request) -> Page:
 
 
 def _tracks(request: Request) -> Page:
-    query = request.query_params
-    return Tracks(user(request).id, query.get("q", "")[:200], query.get("before", ""))
+    return Tracks(user(request).id, Wanted.asked(request.query_params))
 
 
 PAGES: dict[str, Callable[[Request], Page]] = {

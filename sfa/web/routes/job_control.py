@@ -31,4 +31,4 @@ async def _steer(request: Request, statement: str, otherwise: str) -> Response:
         raise Missing
     if not row["done"]:
         raise Unusable(otherwise, 409)
-    return done(request, f"/tracks/{row['track_id']}")
+    return done(request, f"/jobs/{job_id}")

@@ -31,14 +31,20 @@ async def tracks_upload(request: Request) -> Response:
             if not isinstance(file, UploadFile) or not file.filename:
                 raise Unusable("Choose a file first.", 400)
             async with receive(at, pieces(file), file.filename, limit) as key:
-                return await _enqueued(request, key, file.filename, str(form.get("model") or ""))
+                return _answer(
+                    request,
+                    *await enqueued(request, key, file.filename, str(form.get("model") or "")),
+                )
     query = request.query_params
     name = unquote(request.headers.get("x-filename", "")) or query.get("name", "") or "upload"
     async with receive(at, request.stream(), name, limit) as key:
-        return await _enqueued(request, key, name, query.get("model", ""))
+        return _answer(request, *await enqueued(request, key, name, query.get("model", "")))
 
 
-async def _enqueued(request: Request, key: str, name: str, model: str) -> Response:
+async def enqueued(
+    request: Request, key: str, name: str, model: str, upload: UUID | None = None
+) -> tuple[UUID, str]:
+    """Write the track and its first job, and what the upload became, all at once: the track's id and title."""
     at = services(request)
     title, artist = titled(name)
     async with at.database.transaction() as session:
@@ -52,7 +58,9 @@ async def _enqueued(request: Request, key: str, name: str, model: str) -> Respon
         await session.one(
             "job_separate", track_id=track["id"], user_id=owner, model=model, options="{}"
         )
-    return _answer(request, track["id"], title)
+        if upload is not None:
+            await session.run("upload_done", id=upload, track_id=track["id"])
+    return track["id"], title
 
 
 def _answer(request: Request, track_id: UUID, title: str) -> Response:

@@ -212,7 +212,7 @@ export class Mixer extends HTMLElement {
     // What is heard now, for an export: each stem's gain in decibels, the silent ones left out.
     mix() {
         const heard = this.lanes.filter((lane) => !lane.silent && lane.volume > 0);
-        return Object.fromEntries(heard.map((lane) => [lane.type, Number((20 * Math.log10(lane.volume)).toFixed(2))]));
+        return Object.fromEntries(heard.map((lane) => [lane.label ? `${lane.type}:${lane.label}` : lane.type, Number((20 * Math.log10(lane.volume)).toFixed(2))]));
     }
 
     frame() {
