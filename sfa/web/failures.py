@@ -42,6 +42,7 @@ RULES = {
     "cue_points_loop_order": "A loop ends after it begins.",
     "cue_points_label_length": "A label has at most 100 characters.",
     "cue_points_colour_format": "A colour is written as #RRGGBB.",
+    "cue_points_position_positive": "That lies before the track's beginning.",
     "tracks_title_length": "A title has between 1 and 500 characters.",
 }
 """What the database's rules mean to a person who clicks."""
@@ -82,7 +83,7 @@ def verdict(error: Exception) -> tuple[int, str]:
             rule = error.constraint or ""
             if rule not in RULES:
                 log.warning("refused by %s: %s", rule or "the database", error)
-            status = 409 if rule.endswith("_one_active") else 422
+            status = 409 if rule.endswith(("_one_active", "_one_a_place")) else 422
             return status, RULES.get(rule, "The database refused this.")
         case DatabaseUnavailable():
             return 503, "The database does not answer. Jobs are safe; try again in a moment."

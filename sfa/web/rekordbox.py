@@ -1,7 +1,7 @@
 """Write a track as rekordbox reads it: its beat grid and its cue points, as the XML that rekordbox imports.
 
 The form is rekordbox's own `DJ_PLAYLISTS` 1.0.0. A steady grid is one TEMPO from its first bar; one that drifts gets a
-TEMPO a bar, so that it is followed. Cues of the kind "hot" become hot cues A to H (the first eight), all others memory
+TEMPO a bar, so that it is followed. Hot cues keep their pads (A to H), all others become memory
 cues; a loop carries its end. Limit: rekordbox finds the audio by `Location`, which is only a file's name here: it asks
 where the file lies, or it is put beside the library's own.
 """
@@ -15,13 +15,12 @@ from xml.etree import ElementTree
 
 from sfa.db import Row
 
-HOT_CUES = 8
 CUE, LOOP = "0", "4"
 KINDS = {"mp3": "MP3 File", "wav": "WAV File", "flac": "FLAC File", "m4a": "M4A File", "aiff": "AIFF File"}  # fmt: skip
 
 
 def rekordbox(track: Row, features: dict[str, Any], cues: list[Row]) -> bytes:
-    """The XML document of one track; `cues` have position_ms, name, kind, number, end_ms."""
+    """The XML document of one track; `cues` are rows of the statement cue_list."""
     root = ElementTree.Element("DJ_PLAYLISTS", Version="1.0.0")
     ElementTree.SubElement(root, "PRODUCT", Name="Sound Forge Alchemy", Version="1", Company="")
     collection = ElementTree.SubElement(root, "COLLECTION", Entries="1")
@@ -69,19 +68,21 @@ def tempi(features: dict[str, Any], tempo: float | None) -> list[dict[str, str]]
 
 def positions(cues: list[Row]) -> list[dict[str, str]]:
     """The POSITION_MARKs: hot cues are numbered from 0, memory cues have the number −1."""
-    marks, hot = [], 0
+    marks = []
     for cue in sorted(cues, key=lambda cue: cue["position_ms"]):
-        number = -1
-        if cue["kind"] == "hot" and hot < HOT_CUES:
-            number, hot = hot, hot + 1
+        number = cue["pad"] - 1 if cue["pad"] else -1
         mark = {
-            "Name": plain(cue["name"] or ""),
+            "Name": plain(cue["label"]),
             "Type": LOOP if cue["end_ms"] else CUE,
             "Start": f"{cue['position_ms'] / 1000:.3f}",
         }
         if cue["end_ms"]:
             mark["End"] = f"{cue['end_ms'] / 1000:.3f}"
-        marks.append(mark | {"Num": str(number)})
+        mark["Num"] = str(number)
+        if cue["colour"]:
+            red, green, blue = bytes.fromhex(cue["colour"][1:])
+            mark |= {"Red": str(red), "Green": str(green), "Blue": str(blue)}
+        marks.append(mark)
     return marks
 
 

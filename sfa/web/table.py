@@ -9,6 +9,7 @@ from starlette.staticfiles import StaticFiles
 from sfa.config import Config
 from sfa.web.immutable import Immutable
 from sfa.web.render import DIST
+from sfa.web.routes.cues import cue_add, cue_change
 from sfa.web.routes.events import events
 from sfa.web.routes.health import health
 from sfa.web.routes.home import home
@@ -27,8 +28,8 @@ from sfa.web.routes.track import track
 from sfa.web.routes.track_data import track_analysis, track_mixer
 from sfa.web.routes.track_delete import track_delete
 from sfa.web.routes.track_export import media_export, track_export
-from sfa.web.routes.track_grid import track_grid
 from sfa.web.routes.track_files import track_json, track_rekordbox
+from sfa.web.routes.track_grid import track_grid
 from sfa.web.routes.track_separate import track_separate
 from sfa.web.routes.tracks_bulk import tracks_bulk
 from sfa.web.routes.tracks_list import tracks_list
@@ -61,6 +62,8 @@ def routes(config: Config) -> list[Route | Mount]:
         Route("/tracks/{id}/export", track_export, methods=["POST"]),
         Route("/tracks/{id}/grid", track_grid, methods=["POST"]),
         Route("/tracks/{id}/delete", track_delete, methods=["POST"]),
+        Route("/tracks/{id}/cues", cue_add, methods=["POST"]),
+        Route("/cues/{id}", cue_change, methods=["POST"]),
         Route("/jobs", jobs_list),
         Route("/jobs/bulk", jobs_bulk, methods=["POST"]),
         Route("/jobs/{id}", job),

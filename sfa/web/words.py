@@ -30,6 +30,12 @@ def exactly(milliseconds: float | None) -> str:
     return clock(milliseconds)
 
 
+def exact_place(milliseconds: int) -> str:
+    """A place in a track to the hundredth of a second: 1:02.50."""
+    minutes, rest = divmod(milliseconds, 60_000)
+    return f"{minutes}:{rest / 1000:05.2f}"
+
+
 def span(seconds: float | None) -> str:
     """How long something takes: 12 s, 1 min 20 s, 2 h 5 min."""
     if seconds is None:
@@ -154,6 +160,6 @@ def pretty(value: object) -> str:
 FILTERS: dict[str, Any] = NAMES | {
     function.__name__: function
     for function in (
-        clock, exactly, span, ago, full, precise, size, decibels, figure, state, left, job_name, of_job, letter, pretty,
+        clock, exactly, exact_place, span, ago, full, precise, size, decibels, figure, state, left, job_name, of_job, letter, pretty,
     )
 }  # fmt: skip

@@ -12,6 +12,7 @@ from tests.web.rows import World
 
 def test_a_track_as_rekordbox_reads_it(owner: TestClient, world: World) -> None:
     track = world.done_track("Ends & <Begins>\x01", "Ana Torrent")
+    world.one("SELECT sfa_cue_add(%s, 2010, 'hot', 'Drop')", track)
     answer = owner.get(f"/tracks/{track}/rekordbox.xml")
     assert answer.headers["content-type"].startswith("application/xml")
     assert "Ana Torrent – Ends" in unquote(answer.headers["content-disposition"])
@@ -20,6 +21,8 @@ def test_a_track_as_rekordbox_reads_it(owner: TestClient, world: World) -> None:
     assert entry.get("Name") == "Ends & <Begins>"
     assert (entry.get("AverageBpm"), entry.get("Tonality")) == ("120.00", "Am")
     (grid,) = entry.findall("TEMPO")
+    (cue,) = entry.findall("POSITION_MARK")
+    assert (cue.get("Name"), cue.get("Start"), cue.get("Num")) == ("Drop", "2.000", "0")
     assert dict(grid.attrib) == {"Inizio": "0.000", "Bpm": "120.00", "Metro": "4/4", "Battito": "1"}
 
 
@@ -30,20 +33,14 @@ def test_a_drifting_grid_is_followed_bar_by_bar() -> None:
     assert tempi({"beats": []}, None) == []
 
 
-def test_hot_cues_are_eight_and_the_rest_is_kept_as_memory_cues() -> None:
-    def cue(at: int, kind: str, end: int | None = None) -> dict[str, Any]:
-        return {"position_ms": at, "kind": kind, "name": "x", "end_ms": end}
+def test_hot_cues_keep_their_pads_and_the_rest_become_memory_cues() -> None:
+    def cue(at: int, pad: int | None, end: int | None = None) -> dict[str, Any]:
+        return {"position_ms": at, "pad": pad, "label": "x", "end_ms": end, "colour": "#D55E00"}
 
-    cues = [cue(i * 1000, "hot") for i in range(10)] + [cue(500, "memory", 2500)]
-    marks = positions(cues)
-    assert [mark["Num"] for mark in marks] == [
-        "0",
-        "-1",
-        *(str(n) for n in range(1, 8)),
-        "-1",
-        "-1",
-    ]
+    marks = positions([cue(1000, 2), cue(0, 1), cue(3000, None), cue(500, None, 2500)])
+    assert [mark["Num"] for mark in marks] == ["0", "-1", "1", "-1"]
     assert (marks[1]["Type"], marks[1]["End"]) == ("4", "2.500")
+    assert (marks[0]["Red"], marks[0]["Green"], marks[0]["Blue"]) == ("213", "94", "0")
 
 
 def test_the_analysis_is_taken_away_whole(owner: TestClient, world: World) -> None:

@@ -21,7 +21,15 @@ class Track:
     track_id: UUID
     job_id: UUID | None = None
     name: ClassVar[str] = "track"
-    pieces: ClassVar[tuple[str, ...]] = ("title", "jobs", "growing", "stems", "exports", "charts")
+    pieces: ClassVar[tuple[str, ...]] = (
+        "title",
+        "jobs",
+        "growing",
+        "stems",
+        "cues",
+        "exports",
+        "charts",
+    )
 
     def concerns(self, topic: str) -> bool:
         """Its own changes, and changes too many to name."""
@@ -48,12 +56,20 @@ class Track:
             "growing": await session.one(
                 "piece_growing", track_id=self.track_id, user_id=self.user_id
             ),
+            "grid_print": fingerprint(features["features"]) if features else "",
+            "cues": await session.all("cue_list", track_id=self.track_id, user_id=self.user_id),
             "exports": await session.all(
                 "export_list", track_id=self.track_id, user_id=self.user_id
             ),
             "features": features["features"] if features else None,
             "radar": glance(features) if features else [],
         }
+
+
+def fingerprint(features: dict[str, Any]) -> str:
+    """Changes when the beat grid does: an open mixer then fetches it anew."""
+    text = repr((features.get("beats"), features.get("bars")))
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def separations(stems: list[Row]) -> list[dict[str, Any]]:

@@ -34,28 +34,42 @@ SUMS = [
 ]
 
 
-async def _found(request: Request) -> tuple[Row, dict[str, Any]]:
+CUES = (
+    "position_ms",
+    "end_ms",
+    "cue_type",
+    "label",
+    "colour",
+    "pad",
+    "auto_generated",
+    "confidence",
+)
+
+
+async def _found(request: Request) -> tuple[Row, dict[str, Any], list[Row]]:
     who = {"id": track_of(request), "user_id": user(request).id}
     async with services(request).database.session() as session:
         track = await session.one("track_show", **who)
         features = await session.one("track_features", **who)
+        cues = await session.all("cue_list", track_id=who["id"], user_id=who["user_id"])
     if track is None or features is None:
         raise Missing
-    return track, features["features"]
+    return track, features["features"], cues
 
 
 async def track_json(request: Request) -> Response:
     """The newest analysis, whole: sums, beats, bars, sections, series, waveform."""
-    track, features = await _found(request)
+    track, features, cues = await _found(request)
     body = {name: track[name] for name in SUMS} | {
         "analysed_at": track["analysed_at"].isoformat(),
         "features": features,
+        "cues": [{name: cue[name] for name in CUES} for cue in cues],
     }
     return JSONResponse(body, headers=attachment(track, "analysis", "json"))
 
 
 async def track_rekordbox(request: Request) -> Response:
     """The beat grid and the cues for rekordbox."""
-    track, features = await _found(request)
+    track, features, cues = await _found(request)
     headers = attachment(track, "rekordbox", "xml")
-    return Response(rekordbox(track, features, []), media_type="application/xml", headers=headers)
+    return Response(rekordbox(track, features, cues), media_type="application/xml", headers=headers)

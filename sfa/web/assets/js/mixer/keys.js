@@ -45,6 +45,6 @@ function meaning(mixer, event) {
         BracketRight: () => mixer.looped((loop, at) => loop.finish(at)),
         KeyL: () => mixer.looped((loop, at) => loop.toggle(at)),
         KeyB: () => mixer.turn(),
-        KeyC: () => mixer.cue?.(),
+        KeyC: () => mixer.cues.here(shiftKey ? "hot" : "memory"),
     }[code] ?? null;
 }

@@ -4,6 +4,7 @@ import { clock } from "../clock.js";
 import { say } from "../say.js";
 import { t } from "../words.js";
 import { Buffers } from "./buffers.js";
+import { Cues } from "./cues.js";
 import { Grid } from "./grid.js";
 import { keys } from "./keys.js";
 import { Lane } from "./lane.js";
@@ -15,7 +16,7 @@ import { commonScale, draw } from "./wave.js";
 
 // Decoded audio takes 21 MB a stem and minute: four stems of eight minutes are about 680 MB.
 const STEM_SECONDS_IN_MEMORY = (navigator.deviceMemory ?? 8) >= 4 ? 4 * 8 * 60 : 4 * 3 * 60;
-const PARTS = ["play", "seek", "now", "loading", "reset", "loop-on", "loop-start", "loop-end", "loop-half", "loop-double", "loop-length", "compare", "turn"];
+const PARTS = ["play", "seek", "now", "loading", "reset", "loop-on", "loop-start", "loop-end", "loop-half", "loop-double", "loop-length", "compare", "turn", "cue-add", "loop-keep"];
 
 export class Mixer extends HTMLElement {
     connectedCallback() {
@@ -29,6 +30,7 @@ export class Mixer extends HTMLElement {
         this.grid = new Grid({}, this.duration);
         this.loop = new Loop(this.grid);
         this.ruler = new Ruler(this, this.querySelector(".ruler"), this.ending.signal);
+        this.cues = new Cues(this, this.ending.signal);
         this.wire(this.ending.signal);
         this.paint();
         this.fetchPeaks();
@@ -71,6 +73,8 @@ export class Mixer extends HTMLElement {
         click("loop-half", () => this.looped((loop) => loop.scale(0.5)));
         click("loop-double", () => this.looped((loop) => loop.scale(2)));
         click("turn", () => this.turn());
+        click("cue-add", () => this.cues.here("memory"));
+        click("loop-keep", () => this.cues.loop());
         parts.seek.addEventListener("input", () => this.seek(Number(parts.seek.value)), { signal });
         parts.compare?.addEventListener("change", () => this.compare(), { signal });
         this.lanes.forEach((lane, index) => {
