@@ -9,6 +9,7 @@ therefore not be longer than a unix socket's address allows.
 import hashlib
 import http.client
 import os
+import re
 import subprocess
 import sys
 import time
@@ -154,6 +155,26 @@ class Supervisord:
     def start_program(self, name: str) -> None:
         """Ask for a program to be started; one that is started already is fine."""
         self._tolerant("startProcess", name, _ALREADY_STARTED)
+
+    def hold_program(self, name: str) -> None:
+        """The listener's way to stop a program: not taken for a person's (`sfa.remote`)."""
+        try:
+            self._ask("holdProcess", name)
+        except xmlrpc.client.Fault as fault:
+            if fault.faultCode != _NOT_RUNNING:
+                raise SupervisorError(f"{name}: {fault.faultString}") from fault
+
+    def last_end(self, name: str) -> str:
+        """How a program ended last, in supervisord's words ("exit status 1", "terminated by SIGKILL"), "" if unknown.
+
+        Its status keeps -1 for every signal, and 0 for an end before ``startsecs``: only its log tells.
+        """
+        try:
+            text = str(self._ask("readLog", -8192, 0))
+        except xmlrpc.client.Fault:
+            return ""
+        ends = re.findall(rf" (?:exited|stopped): {re.escape(name)} \(([^;()]+)", text)
+        return ends[-1].strip() if ends else ""
 
     def stop_program(self, name: str) -> None:
         """Ask for a program to be stopped, without waiting; one that is stopped is fine."""

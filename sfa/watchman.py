@@ -3,8 +3,9 @@
 supervisord restarts a program that ran for `startsecs` at once and without limit, and gives one up for good (FATAL) that does not
 come up. Here every unexpected end counts in a window; one too many and the program is stopped and held back. What is held
 or FATAL is started again after a pause: 5 s, doubled each time up to 5 minutes, with jitter; ten quiet minutes
-make it 5 s again. What a person stops stays stopped, what a person starts is his. Each of these is an incident,
-written when the database can be reached, and kept in a file (with what is held back) until then.
+make it 5 s again. What a person stops stays stopped, also if it is held back or FATAL at that time; what a person starts
+is his. Each of these is an incident, written when the database can be reached, and kept in a file (with what is held
+back, and what a person has stopped) until then.
 
 Limit: one host; the listener's own end is supervisord's to mend.
 """
@@ -14,6 +15,7 @@ from __future__ import annotations
 import json
 import logging
 import random
+import re
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -22,6 +24,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from sfa.errors import SfaError
+from sfa.remote import STOPPED
 from sfa.supervisord import Program
 
 log = logging.getLogger(__name__)
@@ -43,7 +46,18 @@ class Daemon(Protocol):
 
     def start_program(self, name: str) -> None: ...
 
-    def stop_program(self, name: str) -> None: ...
+    def hold_program(self, name: str) -> None: ...
+
+    def last_end(self, name: str) -> str: ...
+
+
+def _ended(words: str) -> dict[str, Any]:
+    """An end in supervisord's words, as facts."""
+    if code := re.fullmatch(r"exit status (\d+)", words):
+        return {"exit_code": int(code[1])}
+    if signal := re.match(r"terminated by (\S+)", words):
+        return {"signal": signal[1]}
+    return {}
 
 
 @dataclass(slots=True)
@@ -55,6 +69,10 @@ class Watched:
     held_at: float | None = None
     start_at: float | None = None
     quiet_since: float | None = None
+    off: bool = False
+    """A person stopped it."""
+    end: str = ""
+    """How it ended last, in supervisord's words."""
 
     def count(self, now: float) -> int:
         """Unexpected ends within the window."""
@@ -89,25 +107,33 @@ class Watchman:
         if name == "SUPERVISOR_STATE_CHANGE_STOPPING":
             self.stopping = True
         program = payload.get("processname", "")
-        if self.stopping or not program or not name.startswith("PROCESS_STATE_"):
+        if self.stopping or not program:
             return
         now = self._clock()
         watched = self._programs.setdefault(program, Watched())
+        if name == "REMOTE_COMMUNICATION" and payload.get("type") == STOPPED:
+            # It does not run, and that is how it is wanted.
+            watched.off, watched.start_at, watched.held_at = True, None, None
+            self._save()
+        if not name.startswith("PROCESS_STATE_"):
+            return
         match name.removeprefix("PROCESS_STATE_"):
             case "EXITED" if payload.get("expected") != "1" or program.startswith("worker-"):
                 self._ended(program, watched, now)
             case "BACKOFF":
                 watched.ends.append(now)
+                watched.end = self._daemon.last_end(program)
             case "FATAL":
                 self._plan(program, watched, now, "fatal")
-            case "STARTING" if watched.held_at is not None:
-                if now - watched.held_at < RACE:
-                    self._daemon.stop_program(program)
-                else:
-                    watched.held_at = watched.start_at = None
+            case "STARTING" if watched.held_at is not None and now - watched.held_at < RACE:
+                self._daemon.hold_program(program)
+            case "STARTING":
+                watched.held_at = watched.start_at = None
+                watched.off = False
             case "STOPPED" if watched.held_at is None:
                 # A person's doing: it stays so.
                 watched.start_at = None
+                watched.off = True
             case "RUNNING":
                 watched.quiet_since = now
         self._save()
@@ -118,7 +144,7 @@ class Watchman:
         rows = []
         for program in self._daemon.programs():
             watched = self._programs.setdefault(program.name, Watched())
-            if program.state == "FATAL" and watched.start_at is None:
+            if program.state == "FATAL" and watched.start_at is None and not watched.off:
                 self._plan(program.name, watched, now, "fatal")
             if program.state == "RUNNING" and watched.quiet_since is not None and now - watched.quiet_since > QUIET:  # fmt: skip
                 watched.pauses = 0
@@ -129,7 +155,7 @@ class Watchman:
                     "name": program.name,
                     "state": program.state,
                     "pid": program.pid or None,
-                    "exit_code": program.exit_code if program.state in ("EXITED", "FATAL", "BACKOFF") else None,
+                    **(_ended(watched.end) if program.state in ("EXITED", "FATAL", "BACKOFF") else {}),
                     "restarts": watched.count(now),
                     "starts_in": max(0.0, watched.start_at - now) if watched.start_at is not None else None,
                 }
@@ -143,19 +169,21 @@ class Watchman:
 
     def _ended(self, program: str, watched: Watched, now: float) -> None:
         watched.ends.append(now)
-        code = next((p.exit_code for p in self._daemon.programs() if p.name == program), None)
-        event = "escalated" if code == 70 else "exited"
-        self._note(program, event, {"exit_code": code, "in_window": watched.count(now)})
+        watched.end = self._daemon.last_end(program)
+        facts = _ended(watched.end)
+        event = "escalated" if facts.get("exit_code") == 70 else "exited"
+        self._note(program, event, {**facts, "in_window": watched.count(now)})
         if watched.count(now) > MAX_RESTARTS and watched.held_at is None:
             watched.held_at = now
             self._plan(program, watched, now, "held")
-            self._daemon.stop_program(program)
+            self._daemon.hold_program(program)
 
     def _plan(self, program: str, watched: Watched, now: float, event: str) -> None:
         pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0**watched.pauses) * self._jitter()
         watched.pauses += 1
         watched.start_at = now + pause
-        self._note(program, event, {"starts_in": round(pause, 1), "pause": watched.pauses})
+        facts = _ended(watched.end) if event == "fatal" else {}
+        self._note(program, event, {**facts, "starts_in": round(pause, 1), "pause": watched.pauses})
         log.warning("%s is %s; it is started again in %.0f s", program, event, pause)
 
     def _revive(self, program: str, watched: Watched) -> None:
@@ -177,7 +205,8 @@ class Watchman:
 
     def _save(self) -> None:
         held = {name: w.pauses for name, w in self._programs.items() if w.start_at is not None}
-        text = json.dumps({"incidents": self.incidents, "held": held})
+        off = [name for name, watched in self._programs.items() if watched.off]
+        text = json.dumps({"incidents": self.incidents, "held": held, "off": off})
         try:
             fresh = self._file.with_suffix(".new")
             fresh.write_text(text)
@@ -192,5 +221,7 @@ class Watchman:
             for name, pauses in kept["held"].items():
                 # The pause it had is over, or nearly: it gets the shortest.
                 self._programs[name] = Watched(pauses=pauses, start_at=self._clock() + FIRST_PAUSE)
+            for name in kept["off"]:
+                self._programs[name] = Watched(off=True)
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             pass

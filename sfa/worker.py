@@ -13,10 +13,10 @@ import logging
 import os
 import signal
 import socket
-from pathlib import Path
 
 from procrastinate.utils import import_all
 
+from sfa import alive
 from sfa.config import Config
 from sfa.db import Database
 from sfa.errors import DatabaseUnavailable
@@ -156,25 +156,20 @@ class Worker:
 
     async def _register(self, db: Database) -> tuple[int, int] | None:
         """Sign on, and bury what died on this very host; None if told to stop before the database answered."""
-        host_key = _host_key()
+        host_key = alive.host_key()
         while not self._stopping.is_set():
             try:
                 async with db.session() as session:
                     row = await session.one(
                         "worker_register", name=self._name, host=socket.gethostname(), host_key=host_key,
-                        pid=os.getpid(), pid_started=_started(os.getpid()), queue=self._queue,
+                        pid=os.getpid(), pid_started=alive.started(os.getpid()), queue=self._queue, lease=self._config.lease_seconds,
                     )  # fmt: skip
                     assert row is not None
                     worker = int(row["id"])
                     others = await session.all(
                         "worker_neighbours", host_key=host_key, worker=worker
                     )
-                    dead = [
-                        other["id"]
-                        for other in others
-                        if _started(other["pid"]) != other["pid_started"]
-                    ]
-                    if dead:
+                    if dead := alive.dead(others):
                         buried = await session.one("worker_bury", workers=dead)
                         log.warning(
                             "%d dead workers of this host; %s jobs run again",
@@ -195,22 +190,3 @@ async def _tell(resources: Resources, worker: int, supervisor: Supervisor) -> No
         await resources.write_events()
         await resources.report(worker, supervisor)
         await asyncio.sleep(1)
-
-
-def _host_key() -> str:
-    """What tells this machine's process numbers from another's."""
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        return f"{boot}:{Path('/proc/self/ns/pid').stat().st_ino}"
-    except OSError:
-        return socket.gethostname()
-
-
-def _started(pid: int) -> int:
-    """When a process started, in clock ticks since boot; 0 if there is none. Tells a pid from its reuse."""
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return 0
-    fields = text.rsplit(")", 1)[1].split()
-    return 0 if fields[0] == "Z" else int(fields[19])

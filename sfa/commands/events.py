@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from sfa import alive
 from sfa.config import Config
 from sfa.db import SyncSession
 from sfa.errors import SfaError
@@ -69,6 +70,9 @@ def write(session: SyncSession, watchman: Watchman, rows: list[dict[str, object]
         watchman.written(len(batch))
     for row in rows:
         row["rss"] = _resident(row["pid"])
+    # Whoever runs on this host and is dead is buried here: a worker that is held back buries nobody.
+    if found := alive.dead(session.all("worker_here", host_key=alive.host_key())):
+        session.run("worker_bury", workers=found)
     session.run(
         "program_report", host=host, programs=json.dumps(rows), max_restarts=MAX_RESTARTS, window_seconds=WINDOW
     )  # fmt: skip

@@ -56,6 +56,8 @@ def line(row: Row) -> str:
         parts.append(f"{row['calls']} calls")
     if row["queue_job_id"] is not None:
         parts.append(f"job {row['queue_job_id']} ({row['job_kind']}) for {clock(row['lease_age'])}")
+    if row.get("ended") is not None:
+        parts.append(row["ended"])
     if row.get("starts_in") is not None:
         parts.append(f"starts in {clock(row['starts_in'])}")
     elif row["age"] is not None and row["queue_job_id"] is None:

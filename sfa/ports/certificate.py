@@ -4,7 +4,8 @@ Every attempt keeps one (``attempts.certificate``, shown by ``sfa_attempts``). K
 say: port, device, pid, why (what ended the call), ended_by (who ended the child: "itself", "the kernel: out of
 memory", "somebody else: SIGKILL", or what the worker ended it for), exit_code, signal, oom, peak_rss (bytes), cpu_seconds,
 calls (the child's so far), last_percent, last_stage, left_behind (processes that had to be ended after it),
-protocol_errors, stderr (its last 64 KiB).
+protocol_errors, stderr (its last 64 KiB). Of an attempt that was lost with its whole worker there is what was known last
+(``sfa_lost_certificate``): ended_by "worker lost", port, device, pid, last_rss, last_percent, last_stage, last_seen.
 """
 
 from __future__ import annotations

@@ -6,10 +6,12 @@ Memory alone is no change: it is written every ``SECONDS`` at least, together wi
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Mapping
 from typing import Any
 
+from sfa.ports import memory
 from sfa.ports.pool import Pool
 from sfa.ports.port import Port
 from sfa.ports.supervisor import Intensity, Supervisor
@@ -44,6 +46,7 @@ class Report:
         for pool in pools.values():
             for port, _ in pool.ports:
                 children[port.process.pid] |= {"rss": port.resident(), "age": port.age}
+        rows[0]["rss"] = memory.resident(os.getpid())
         return {
             "supervisors": json.dumps(rows),
             "children": json.dumps(list(children.values())),

@@ -1,4 +1,4 @@
-"""Write the progress of all attempts in one statement, four times a second at most, latest value only."""
+"""Write the progress of all attempts in one statement, twice a second at most, latest value only."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sfa.errors import SfaError
 
 log = logging.getLogger(__name__)
 
-INTERVAL = 0.25
+INTERVAL = 0.5
 
 
 class ProgressWriter:

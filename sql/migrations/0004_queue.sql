@@ -24,7 +24,9 @@ CREATE TABLE workers (
     pid_started bigint NOT NULL,
     queue_name text NOT NULL,
     started_at timestamptz NOT NULL DEFAULT now(),
-    seen_at timestamptz NOT NULL DEFAULT now()
+    seen_at timestamptz NOT NULL DEFAULT now(),
+    -- How long its leases last: silent for longer, it holds nothing any more.
+    lease interval NOT NULL DEFAULT '15 seconds'
 ) WITH (fillfactor = 50);
 
 -- A lease is the right to write for one attempt, in the database's time. No lease with your token: write nothing.

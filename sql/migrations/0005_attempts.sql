@@ -221,7 +221,8 @@ DECLARE
 BEGIN
     FOR lease IN SELECT * FROM unnest(_jobs, _tokens) AS l (job_id, token) LOOP
         BEGIN
-            IF sfa_finish_v1(lease.job_id, lease.token, 'lost', _reason, 'crash', NULL, interval '0') THEN
+            IF sfa_finish_v1(lease.job_id, lease.token, 'lost', _reason, 'crash',
+                             sfa_lost_certificate(lease.job_id, lease.token, _reason), interval '0') THEN
                 lost := lost + 1;
             END IF;
         EXCEPTION WHEN unique_violation THEN

@@ -8,7 +8,9 @@ CREATE TABLE programs (
     state text NOT NULL,
     pid integer,
     rss bigint,
+    -- How it ended, where it does not run: by itself, or by whose signal.
     exit_code integer,
+    signal text,
     -- Unexpected ends within the listener's window, and how many it allows before it holds the program back.
     restarts integer NOT NULL DEFAULT 0,
     max_restarts integer NOT NULL,
@@ -41,6 +43,8 @@ CREATE TABLE supervisors (
     name text NOT NULL,
     strategy text NOT NULL,
     size integer,
+    -- The worker's own memory, in the row of its services.
+    rss bigint,
     restarts integer NOT NULL DEFAULT 0,
     max_restarts integer NOT NULL,
     window_seconds real NOT NULL,
@@ -68,7 +72,7 @@ LANGUAGE sql SET search_path FROM CURRENT AS $$
     WITH me AS (SELECT id, name FROM workers WHERE id = _worker),
     s AS (
         SELECT me.id AS worker_id, t.* FROM me, jsonb_to_recordset(_supervisors)
-            AS t (name text, strategy text, size integer, restarts integer, max_restarts integer, window_seconds real)
+            AS t (name text, strategy text, size integer, rss bigint, restarts integer, max_restarts integer, window_seconds real)
     ), c AS (
         SELECT me.id AS worker_id, t.* FROM me, jsonb_to_recordset(_children)
             AS t (pid integer, port text, device text, state text, rss bigint, calls integer, queue_job_id bigint, age real)
@@ -77,8 +81,8 @@ LANGUAGE sql SET search_path FROM CURRENT AS $$
     ), fewer_c AS (
         DELETE FROM port_children o WHERE worker_id = _worker AND pid NOT IN (SELECT pid FROM c)
     ), more_s AS (
-        INSERT INTO supervisors SELECT worker_id, name, strategy, size, restarts, max_restarts, window_seconds FROM s
-        ON CONFLICT (worker_id, name) DO UPDATE SET strategy = excluded.strategy, size = excluded.size,
+        INSERT INTO supervisors SELECT worker_id, name, strategy, size, rss, restarts, max_restarts, window_seconds FROM s
+        ON CONFLICT (worker_id, name) DO UPDATE SET strategy = excluded.strategy, size = excluded.size, rss = excluded.rss,
             restarts = excluded.restarts, max_restarts = excluded.max_restarts, window_seconds = excluded.window_seconds
     ), more_c AS (
         INSERT INTO port_children (worker_id, pid, port, device, state, rss, calls, queue_job_id, started_at)
@@ -89,35 +93,38 @@ LANGUAGE sql SET search_path FROM CURRENT AS $$
     SELECT pg_notify('sfa_tree', me.name) FROM me WHERE _changed
 $$;
 
--- ORDER BY path reads as a tree. A worker that runs without supervisord is a root of its own.
+-- ORDER BY path reads as a tree. A worker that was silent for as long as its leases last is shown as that, with all that is
+-- below it: nobody knows what became of them. A worker that runs without supervisord is a root of its own.
 CREATE VIEW sfa_tree AS
     WITH alive AS (
-        SELECT w.*, CASE WHEN w.seen_at > now() - interval '30 seconds' THEN 'running' ELSE 'silent' END AS state,
+        SELECT w.*, CASE WHEN w.seen_at > now() - w.lease THEN 'running' ELSE 'silent' END AS state,
                ARRAY[w.host, w.name, 'worker ' || w.id] AS path
         FROM workers w
     )
     SELECT ARRAY[p.host, p.name] AS path, 1 AS depth, 'program' AS kind, p.host, p.name,
            CASE WHEN p.seen_at > now() - interval '30 seconds' THEN lower(p.state) ELSE 'silent' END AS state,
            p.pid, p.rss, p.restarts, p.max_restarts, p.window_seconds, NULL::integer AS calls, NULL::bigint AS queue_job_id,
-           NULL::text AS job_kind, NULL::interval AS lease_age, NULL::interval AS lease_left, p.since, p.next_start_at
+           NULL::text AS job_kind, NULL::interval AS lease_age, NULL::interval AS lease_left, p.since, p.next_start_at,
+           CASE WHEN p.pid IS NULL THEN coalesce(p.signal, 'exit code ' || p.exit_code) END AS ended
     FROM programs p
     UNION ALL
-    SELECT w.path, 2, 'worker', w.host, w.name, w.state, w.pid, NULL, s.restarts, s.max_restarts, s.window_seconds,
-           NULL, NULL, NULL, NULL, NULL, w.started_at, NULL
+    SELECT w.path, 2, 'worker', w.host, w.name, w.state, w.pid, s.rss, s.restarts, s.max_restarts, s.window_seconds,
+           NULL, NULL, NULL, NULL, NULL, w.started_at, NULL, NULL
     FROM alive w LEFT JOIN supervisors s ON s.worker_id = w.id AND s.name = 'services'
     UNION ALL
     SELECT w.path || s.name, 3, 'pool', w.host, s.name, w.state, NULL, NULL, s.restarts, s.max_restarts, s.window_seconds,
-           NULL, NULL, NULL, NULL, NULL, w.started_at, NULL
+           NULL, NULL, NULL, NULL, NULL, w.started_at, NULL, NULL
     FROM alive w JOIN supervisors s ON s.worker_id = w.id AND s.name <> 'services'
     UNION ALL
-    SELECT w.path || (c.port || '/' || c.device) || ('child ' || c.pid), 4, 'child', w.host, c.port, c.state, c.pid, c.rss, NULL, NULL, NULL,
-           c.calls, l.job_id, j.task_name, now() - l.acquired_at, l.expires_at - now(), c.started_at, NULL
+    SELECT w.path || (c.port || '/' || c.device) || ('child ' || c.pid), 4, 'child', w.host, c.port,
+           CASE w.state WHEN 'silent' THEN w.state ELSE c.state END, c.pid, c.rss, NULL, NULL, NULL,
+           c.calls, l.job_id, j.task_name, now() - l.acquired_at, l.expires_at - now(), c.started_at, NULL, NULL
     FROM alive w JOIN port_children c ON c.worker_id = w.id
     LEFT JOIN leases l ON l.job_id = c.queue_job_id AND l.worker_id = w.id
     LEFT JOIN procrastinate_jobs j ON j.id = l.job_id
     UNION ALL
     -- Jobs that no child works on at the moment.
-    SELECT w.path || ('job ' || l.job_id), 3, 'job', w.host, j.task_name, 'running', NULL, NULL, NULL, NULL, NULL,
-           NULL, l.job_id, j.task_name, now() - l.acquired_at, l.expires_at - now(), l.acquired_at, NULL
+    SELECT w.path || ('job ' || l.job_id), 3, 'job', w.host, j.task_name, w.state, NULL, NULL, NULL, NULL, NULL,
+           NULL, l.job_id, j.task_name, now() - l.acquired_at, l.expires_at - now(), l.acquired_at, NULL, NULL
     FROM alive w JOIN leases l ON l.worker_id = w.id JOIN procrastinate_jobs j ON j.id = l.job_id
     WHERE NOT EXISTS (SELECT FROM port_children c WHERE c.worker_id = w.id AND c.queue_job_id = l.job_id);

@@ -243,10 +243,12 @@ async def test_kill_minus_nine_of_a_worker_leaves_no_child_and_loses_no_job(stud
     async with studio.worker("processing"):
         job = await studio.ended(track, "processing")
     assert job["status"] == "completed"
-    verdicts = await (
-        await studio.db.execute("SELECT verdict FROM attempts ORDER BY id")
+    lost, done = await (
+        await studio.db.execute("SELECT verdict, certificate FROM attempts ORDER BY id")
     ).fetchall()
-    assert [row["verdict"] for row in verdicts] == ["lost", "completed"]
+    assert [lost["verdict"], done["verdict"]] == ["lost", "completed"]
+    assert lost["certificate"]["ended_by"] == "worker lost"
+    assert lost["certificate"]["last_percent"] > 0
 
 
 async def test_a_finished_job_waits_for_the_database_to_come_back(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
 
 import psycopg
 import pytest
 
+from sfa import alive
 from sfa.commands import events, tree
 from sfa.config import Config
 from sfa.db import SyncSession
@@ -25,7 +27,7 @@ class Host:
         self.file = folder / "incidents.json"
         self.now = 1000.0
         self.state = "RUNNING"
-        self.exit_code = 1
+        self.end = "exit status 1"
         self.did: list[str] = []
         self.watchman = self.begin()
 
@@ -34,15 +36,18 @@ class Host:
         return self.watchman
 
     def programs(self) -> list[Program]:
-        return [Program(WORKER, self.state, 1, 0, "", self.exit_code)]
+        return [Program(WORKER, self.state, 1, 0, "", 0)]
 
     def start_program(self, name: str) -> None:
         self.did.append("start")
         self.state = "STARTING"
 
-    def stop_program(self, name: str) -> None:
+    def hold_program(self, name: str) -> None:
         self.did.append("stop")
         self.state = "STOPPED"
+
+    def last_end(self, name: str) -> str:
+        return self.end
 
     def event(self, state: str, expected: int = 0) -> None:
         self.state = state
@@ -123,6 +128,31 @@ def test_what_a_person_stops_stays_stopped(host: Host) -> None:
     assert host.did == []
 
 
+STOP = ("REMOTE_COMMUNICATION", {"type": "stopped", "processname": WORKER})
+
+
+@pytest.mark.parametrize("before", ["FATAL", "held"])
+def test_what_a_person_stops_while_it_waits_is_not_started_again(host: Host, before: str) -> None:
+    if before == "FATAL":
+        host.event("FATAL")
+    else:
+        for _ in range(MAX_RESTARTS + 1):
+            host.fall()
+    host.watchman.event(*STOP)
+    did = list(host.did)
+    host.now += 1000
+    host.watchman.tick()
+    host.begin().tick()  # and the next listener knows it as well
+    host.now += 1000
+    assert host.watchman.tick()[0]["starts_in"] is None
+    assert host.did == did
+    host.event("STARTING")  # a person has started it: from now on it is looked after again
+    host.event("FATAL")
+    host.now += 1000
+    host.watchman.tick()
+    assert host.did == [*did, "start"]
+
+
 def test_nothing_is_started_while_everything_stops(host: Host) -> None:
     host.event("FATAL")
     host.watchman.event("SUPERVISOR_STATE_CHANGE_STOPPING", {})
@@ -132,9 +162,21 @@ def test_nothing_is_started_while_everything_stops(host: Host) -> None:
 
 
 def test_a_worker_that_gave_up_on_itself_is_an_escalation(host: Host) -> None:
-    host.exit_code = 70
+    host.end = "exit status 70"
     host.fall()
     assert host.told == ["escalated"]
+
+
+def test_a_death_by_a_signal_is_told_as_that(host: Host) -> None:
+    host.end = "terminated by SIGKILL"
+    host.fall()
+    assert host.watchman.incidents[0]["detail"] == {"signal": "SIGKILL", "in_window": 1}
+    (row,) = host.watchman.tick()
+    assert (row.get("exit_code"), row["signal"]) == (None, "SIGKILL")
+    host.end = "exit status 3"
+    host.event("BACKOFF")
+    host.event("FATAL")
+    assert host.watchman.incidents[-1]["detail"]["exit_code"] == 3
 
 
 def test_incidents_and_what_is_held_outlast_the_listener(host: Host) -> None:
@@ -174,6 +216,26 @@ def test_rows_are_written_later_where_the_database_is_away(
     shown, problem = tree.tree(config)
     assert problem == ""
     assert f"1/{MAX_RESTARTS} restarts in 60 s" in tree.line(shown[0])
+
+
+def test_a_dead_worker_of_this_host_is_buried_by_the_listener(host: Host, dsn: str) -> None:
+    session = SyncSession(dsn)
+    with psycopg.connect(dsn, autocommit=True) as db:
+        for pid, since in (
+            (os.getpid(), alive.started(os.getpid())),
+            (os.getpid(), 1),
+            (1 << 22, 1),
+        ):
+            db.execute(
+                """WITH w AS (SELECT worker_id AS id FROM procrastinate_register_worker_v1())
+                INSERT INTO workers (id, name, host, host_key, pid, pid_started, queue_name)
+                SELECT id, %s, 'h', %s, %s, %s, 'analysis' FROM w""",
+                [WORKER, alive.host_key(), pid, since],
+            )
+        events.write(session, host.watchman, host.watchman.tick())
+        left = db.execute("SELECT pid, pid_started FROM workers").fetchall()
+    session.close()
+    assert left == [(os.getpid(), alive.started(os.getpid()))]
 
 
 def test_the_listener_protocol() -> None:

@@ -10,7 +10,7 @@ from tests.jobs.studio import Studio
 __all__ = ["studio"]
 
 POOL = {"name": "analyzer/cpu", "strategy": "one_for_one", "size": 2, "restarts": 1, "max_restarts": 20, "window_seconds": 60}  # fmt: skip
-OWN = {**POOL, "name": "services", "strategy": "rest_for_one", "restarts": 0}
+OWN = {**POOL, "name": "services", "strategy": "rest_for_one", "restarts": 0, "rss": 7000}
 
 
 async def _report(studio: Studio, worker: int, children: list[dict[str, object]]) -> None:
@@ -56,11 +56,20 @@ async def test_programs_workers_pools_children_and_leases_are_one_tree(studio: S
         ("child", 4, 12),
         ("job", 3, None),
     ]
+    assert tree[1]["rss"] == 7000
     working = tree[3]
     assert (working["queue_job_id"], working["job_kind"], working["calls"]) == (busy, "analysis", 3)
     assert working["lease_left"].total_seconds() > 3000
     assert (tree[2]["restarts"], tree[2]["max_restarts"]) == (1, 20)
     assert tree[5]["queue_job_id"] == alone
+    await studio.db.execute(
+        "UPDATE workers SET seen_at = now() - lease - interval '1 second' WHERE id = %s", [worker]
+    )
+    silent = await (await studio.db.execute("SELECT kind, state FROM sfa_tree")).fetchall()
+    assert {row["state"] for row in silent if row["kind"] != "program"} == {"silent"}
+    await studio.db.execute("UPDATE programs SET state = 'EXITED', pid = NULL, signal = 'SIGKILL'")
+    ended = await studio.one("SELECT state, ended FROM sfa_tree WHERE kind = 'program'")
+    assert ended == {"state": "exited", "ended": "SIGKILL"}
     await _report(studio, worker, [])
     left = await studio.one("SELECT count(*) AS n FROM sfa_tree WHERE kind = 'child'")
     assert left["n"] == 0
