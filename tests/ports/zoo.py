@@ -175,7 +175,7 @@ def main(behaviour: str) -> None:
                 say(type="progress", id=ident, percent=150, stage="out")
                 say(type="result", id=ident, answer="truth")
             case "endless_line":
-                for _ in range(256):
+                for _ in range(1024):
                     os.write(1, b"x" * (1 << 20))
                 os.write(1, b"\n")
                 say(type="result", id=ident, answer="truth")
