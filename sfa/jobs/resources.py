@@ -14,6 +14,7 @@ from typing import Any
 from sfa.config import Config
 from sfa.db import Database
 from sfa.errors import DatabaseUnavailable
+from sfa.ports import memory
 from sfa.ports.pool import Pool
 from sfa.ports.process import tidy
 from sfa.ports.report import Report
@@ -150,5 +151,11 @@ class Resources:
                 "OMP_WAIT_POLICY": "PASSIVE",
                 "HF_HUB_OFFLINE": "1",
                 **(_ALLOCATOR if port == "demucs_runner" else {}),
+                # Loaded models, of all children together: a third of the machine's memory.
+                **(
+                    {"SFA_SHELF_MB": str(memory.total() // 3 // self._slots >> 20)}
+                    if memory.total()
+                    else {}
+                ),
             },
         )

@@ -40,6 +40,11 @@ def available() -> int:
     return _field("/proc/meminfo", "MemAvailable:")
 
 
+def total() -> int:
+    """Bytes that the machine has."""
+    return _field("/proc/meminfo", "MemTotal:")
+
+
 def cpu_seconds(pid: int) -> float:
     """Processor time of a process and of its children that have ended."""
     try:

@@ -25,14 +25,14 @@ class Shelf(Generic[T]):
 
     Options:
         limit: bytes in all (``SFA_SHELF_MB``, else a third of the machine's memory).
-        on_drop: called with each thing that has to go, say to empty a GPU's cache.
+        on_room: called when things have gone and their memory is free, say to empty a GPU's cache.
     """
 
     def __init__(
-        self, limit: int | None = None, on_drop: Callable[[T], None] | None = None
+        self, limit: int | None = None, on_room: Callable[[], object] = lambda: None
     ) -> None:
         self.limit = _limit() if limit is None else limit
-        self._on_drop = on_drop
+        self._on_room = on_room
         self._kept: OrderedDict[Hashable, tuple[int, T]] = OrderedDict()
 
     @property
@@ -53,18 +53,20 @@ class Shelf(Generic[T]):
         self._kept[key] = (size, thing)
         return thing
 
+    def clear(self) -> None:
+        """Drop everything."""
+        self.make_room(self.limit + 1)
+
     def make_room(self, size: int) -> None:
         """Drop the least recently used until ``size`` bytes fit, or nothing is left."""
         dropped = False
         while self._kept and self.held + size > self.limit:
-            _, (_, thing) = self._kept.popitem(last=False)
-            if self._on_drop is not None:
-                self._on_drop(thing)
-            del thing
+            self._kept.popitem(last=False)
             dropped = True
         if dropped:
             # Modules refer to themselves: without this their memory comes back some time later.
             gc.collect()
+            self._on_room()
 
 
 def _limit() -> int:

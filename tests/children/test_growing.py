@@ -92,7 +92,7 @@ def folder(tmp_path: Path) -> Path:
     folder = tmp_path / "models"
     folder.mkdir()
     models.bag(folder, "pair", [models.htdemucs(1), models.hdemucs(2)], segment=2)
-    demucs_models._kept.clear()
+    demucs_models.shelf.clear()
     return folder
 
 

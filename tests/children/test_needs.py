@@ -22,7 +22,7 @@ def folder(tmp_path: Path) -> Path:
     folder = tmp_path / "models"
     folder.mkdir()
     models.bag(folder, "one", [models.htdemucs(1)])
-    demucs_models._kept.clear()
+    demucs_models.shelf.clear()
     return folder
 
 
@@ -55,7 +55,7 @@ def test_a_segment_that_does_not_fit_is_refused_once_the_model_is_known(
     monkeypatch.setattr(needs, "resident_bytes", lambda: 0)
     with pytest.raises(ResourceError, match="choose the model spectral"):
         separate(song, folder, tmp_path / "out")
-    assert demucs_models._kept
+    assert demucs_models.shelf.held
 
 
 def test_what_is_held_already_counts_as_had(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -184,7 +184,7 @@ def folder(tmp_path: Path) -> Path:
     folder.mkdir()
     models.bag(folder, "tiny", [models.htdemucs(1)])
     models.bag(folder, "pair", [models.htdemucs(1), models.hdemucs(2)], segment=2)
-    demucs_models._kept.clear()
+    demucs_models.shelf.clear()
     return folder
 
 
@@ -216,6 +216,9 @@ def test_a_loaded_model_is_kept(folder: Path) -> None:
     assert demucs_models.get("tiny", folder) is demucs_models.get("tiny", folder)
     answer = separation.load(music.call({"model": "tiny", "models": str(folder)}))
     assert answer["sources"] == models.SOURCES
+    tiny, pair = demucs_models.get("tiny", folder), demucs_models.get("pair", folder)
+    assert demucs_models.get("tiny", folder) is tiny
+    assert demucs_models.get("pair", folder) is pair
     one = demucs_models.get("tiny0", folder)
     assert list(one.sources) == models.SOURCES
 
@@ -285,7 +288,7 @@ def test_by_hand_through_a_pipe(song: Path, folder: Path, tmp_path: Path) -> Non
         env={"PATH": os.environ["PATH"], "OMP_NUM_THREADS": "1"},
     )
     frames = [json.loads(line) for line in done.stdout.splitlines()]
-    assert set(frames[0]["ops"]) == {"separate", "load"}
+    assert set(frames[0]["ops"]) == {"separate", "load", "probe"}
     result = next(frame for frame in frames if frame["type"] == "result")
     assert {stem["file"] for stem in result["stems"]} == {f"{n}.wav" for n in models.SOURCES}
     error = next(frame for frame in frames if frame["type"] == "error")

@@ -59,11 +59,11 @@ class Fate:
     facts: dict[str, object] = field(default_factory=dict)
     answer: dict[str, object] | None = None
     sound: bool = False
-    clocks: Clocks = Clocks(silence=20, stall=20, hard=30)  # noqa: RUF009 - frozen
+    clocks: Clocks = Clocks(silence=120, stall=120, hard=180)  # noqa: RUF009 - frozen
     options: dict[str, Any] = field(default_factory=dict)
 
 
-HASTY = Clocks(silence=20, stall=0.3, hard=30)
+HASTY = Clocks(silence=120, stall=0.3, hard=180)
 OURS = {"signal": "SIGKILL", "oom": False}
 
 FATES = [
@@ -79,8 +79,8 @@ FATES = [
     Fate("beats_and_hangs", "timeout", {"signal": "SIGTERM"}, clocks=HASTY),
     Fate("same_progress_for_ever", "timeout", {"last_percent": 50.0}, clocks=HASTY),
     Fate("ignores_sigterm", "timeout", OURS, clocks=HASTY),
-    Fate("hangs_in_c", "timeout", {"last_stage": "stuck", "ended_by": "hangs_in_c was silent for 0.5 s", **OURS}, clocks=Clocks(silence=0.5, stall=20, hard=30)),
-    Fate("stops_itself", "timeout", {"ended_by": "stops_itself was silent for 0.5 s", **OURS}, clocks=Clocks(silence=0.5, stall=20, hard=30)),
+    Fate("hangs_in_c", "timeout", {"last_stage": "stuck", "ended_by": "hangs_in_c was silent for 0.5 s", **OURS}, clocks=Clocks(silence=0.5, stall=120, hard=180)),
+    Fate("stops_itself", "timeout", {"ended_by": "stops_itself was silent for 0.5 s", **OURS}, clocks=Clocks(silence=0.5, stall=120, hard=180)),
     Fate("nan_result", "internal", {"protocol_errors": 1}, sound=True),
     Fate("error_then_exit_0", "internal", {"why": "error: internal"}),
     Fate("eats_memory", "resource", OURS, options={"memory_limit": 256 << 20}),
@@ -150,6 +150,8 @@ async def rounds(count: int) -> tuple[tuple[int, int, int], tuple[int, int, int]
         last = measure()
         if number == 0:
             first = last
+        if number % 10 == 9:
+            print(f"  {number + 1} rounds: {last}", file=sys.stderr, flush=True)
     return first, last
 
 

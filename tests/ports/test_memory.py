@@ -46,11 +46,13 @@ async def test_a_flood_costs_no_memory(behaviour: str) -> None:
 def small_group() -> Iterator[Path]:
     """A control group of 64 MB below our own, of either version, where we may make one."""
     lines = [line.split(":", 2) for line in Path("/proc/self/cgroup").read_text().splitlines()]
-    places = {
-        **{"memory.max": f"/sys/fs/cgroup{path}" for _, names, path in lines if names == ""},
-        **{"memory.limit_in_bytes": f"/sys/fs/cgroup/memory{path}" for _, names, path in lines if "memory" in names.split(",")},
-    }  # fmt: skip
-    for limit, place in places.items():
+    places = []
+    for _, names, path in lines:
+        if names == "":
+            places.append(("memory.max", f"/sys/fs/cgroup{path}"))
+        elif "memory" in names.split(","):
+            places.append(("memory.limit_in_bytes", f"/sys/fs/cgroup/memory{path}"))
+    for limit, place in places:
         group = Path(place) / f"sfa-test-{os.getpid()}"
         try:
             group.mkdir()

@@ -18,9 +18,9 @@ from tests.ports.fates import FATES, FINE, Fate, check, gone, no_oom_kill, spec
 async def call(
     port: Port,
     *,
-    silence: float = 30,
-    stall: float = 20,
-    hard: float = 30,
+    silence: float = 120,
+    stall: float = 120,
+    hard: float = 180,
     heard: list[tuple[float, str]] | None = None,
 ) -> Mapping[str, Any]:
     notes = [] if heard is None else heard

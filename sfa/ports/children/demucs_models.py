@@ -1,4 +1,4 @@
-"""Load Demucs models from a folder in Demucs's own repository format, safely, and keep the last one.
+"""Load Demucs models from a folder in Demucs's own repository format, safely, and keep those used last.
 
 A name is a bag (NAME.yaml beside its ``signature-hash.th`` files; the yaml of released models may
 be missing, Demucs's package has it) or one signature. Each file is checked against the hash in its
@@ -28,12 +28,20 @@ from demucs.htdemucs import HTDemucs
 from demucs.states import load_model
 
 from sfa.ports.child import InputError, ResourceError
+from sfa.ports.shelf import Shelf
 
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 RELEASED: Final = Path(demucs.__file__).parent / "remote"
 CLASSES: Final[list[Any]] = [HTDemucs, HDemucs, Demucs, fractions.Fraction]
 
-_kept: dict[tuple[object, ...], Any] = {}
+
+def _forget_memory() -> None:
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+shelf: Final[Shelf[Any]] = Shelf(on_room=_forget_memory)
+"""The models that are loaded, as many as its limit allows."""
 
 
 def get(name: str, folder: Path) -> Any:
@@ -51,15 +59,17 @@ def get(name: str, folder: Path) -> Any:
         raise _missing(name, len(missing) if len(signatures) > 1 else 0)
     paths = [files[signature] for signature in signatures]
     key = (name, str(weights), segment, *((str(p), p.stat().st_mtime_ns) for p in paths))
-    if key not in _kept:
-        _kept.clear()  # Before, not after: two models at once may not fit.
+
+    def load() -> Any:
         model = BagOfModels([_load(path) for path in paths], weights, segment)
         if model.audio_channels != 2:
             raise InputError(f"{name} is not a stereo model; choose another")
         for member, path in zip(model.models, paths, strict=True):
             member.weights_file = path
-        _kept[key] = model.eval()
-    return _kept[key]
+        return model.eval()
+
+    # Released weights are stored in half precision and computed with in single.
+    return shelf.get(key, 2 * sum(path.stat().st_size for path in paths), load)
 
 
 def parameters(name: str, folder: Path) -> int:
