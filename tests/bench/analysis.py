@@ -1,118 +1,38 @@
-"""Score the analyzer's tempo, beats, bars, key and sections against music whose truth is known, beside its rivals.
+"""Measure the analyzer: seconds, processor and memory beside naive librosa and essentia; --accuracy scores its answers.
 
-    bin/bench analysis [--split held-out|train] [--pieces 96] [--only sfa librosa aubio essentia]
-    bin/bench analysis --folder DIR     real audio with annotations beside it (hearing.annotations)
+    bin/bench analysis [--only sfa librosa essentia] [--lengths 30 180 1800]
+    bin/bench analysis --accuracy [--split held-out|train] [--pieces 96] [--only sfa librosa aubio essentia]
+    bin/bench analysis --folder DIR     scores real audio with annotations beside it (hearing.annotations)
 
-The set is rendered through fluidsynth on first use and kept under var/bench/music. The training split has taught the
-analyzer (hearing.train): quote the held-out one. Rivals run with their defaults in environments of their own; the
-processor seconds of reading and analysing all pieces are a row too, where ratios count.
+Speed: each contestant reads the same stereo file of music and answers; `cold` is a process from its start to its
+answer, `warm` a second file of the same length in the same process. The rivals run in environments of their own.
+naive librosa does what most scripts do: a call a feature (hearing/rivals/librosa_naive.py). The accuracy set is rendered
+through fluidsynth on first use and kept under var/bench/music. Its training split has taught the analyzer
+(hearing.train): quote the held-out one. The processor seconds are a row too, where ratios count.
 """
 
 from __future__ import annotations
 
-import json
-import subprocess
 import sys
-import time
-from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
-from sfa.ports import protocol
-from sfa.ports.child import Call
-from sfa.ports.children import analysis, instruments
-from sfa.ports.children.audio import Track
-from sfa.ports.children.score import RATE, Score
-from tests.bench.hearing import annotations as notes
-from tests.bench.hearing import pieces, render, score
-from tests.bench.kit.report import Report, chosen, parser
-from tests.bench.kit.rivals import BENCH, Rival, Unavailable, clean
-
-Piece = tuple[Path, dict[str, Any]]
-SCRIPTS = Path(__file__).parent / "hearing" / "rivals"
-RIVALS = {
-    "librosa": Rival("analysis-librosa", ("librosa==0.11.0", "soundfile==0.14.0", "soxr==1.1.0")),
-    "aubio": Rival("analysis-aubio", ("aubio-ledfx==0.4.12", "soundfile==0.14.0", "numpy")),
-    "essentia": Rival("analysis-essentia", ("essentia==2.1b6.dev1389", "numpy")),
-}
+from tests.bench.hearing import accuracy, pieces, speed
+from tests.bench.kit.report import parser
 
 
 def main(argv: list[str]) -> int:
     """Run the bench."""
-    options_of = parser("analysis", __doc__ or "", rounds=1)
+    options_of = parser("analysis", __doc__ or "", rounds=3)
+    options_of.add_argument("--accuracy", action="store_true", help="score the answers instead")
     options_of.add_argument("--split", choices=pieces.SPLITS, default="held-out")
     options_of.add_argument("--pieces", type=int, default=96, help="how many (default 96)")
-    options_of.add_argument("--folder", type=Path, help="annotated real audio instead")
+    options_of.add_argument("--folder", type=Path, help="annotated real audio to score")
+    options_of.add_argument(
+        "--lengths", type=int, nargs="+", default=[30, 180, 1800], help="seconds (30 180 1800)"
+    )
     options = options_of.parse_args(argv)
-    report = Report("analysis")
-    report.calibration.take()
-    contestants = ["sfa"] if options.smoke else chosen(["sfa", *RIVALS], options.only)
-    if options.smoke:
-        found = [_smallest()]
-    elif options.folder:
-        found = list(notes.folder(options.folder))
-    elif lack := render.missing(options.split):
-        print(lack, file=sys.stderr)
-        return 1
-    else:
-        found = list(_rendered(options.split, 16 if options.quick else options.pieces))
-    for name in contestants:
-        try:
-            answers = list(_ours(found) if name == "sfa" else _theirs(RIVALS[name], name, found))
-        except Unavailable as why:
-            report.note(str(why))
-            continue
-        rows = [
-            score.score(truth, answer) for (_, truth), answer in zip(found, answers, strict=True)
-        ]
-        for measure, value in score.summary(rows).items():
-            report.add(measure, name, value, score.UNITS.get(measure, "of 1"))
-        report.add("processor", name, sum(answer["cpu"] for answer in answers), "s")
-    print(report.json() if options.json else report.table())
-    return 0
-
-
-def _rendered(split: str, count: int) -> Iterator[Piece]:
-    for number in range(count):
-        path = render.piece(split, number, BENCH / "music")
-        yield path, json.loads(path.with_suffix(".json").read_text())
-
-
-def _smallest() -> Piece:
-    """A few bars of the synth's, which needs nothing installed."""
-    import soundfile
-
-    made = Score(seconds=12, bpm=124)
-    path = BENCH / "music" / "smoke.wav"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    soundfile.write(path, sum(instruments.render(made).values()), RATE)
-    beats = instruments.beats(made)
-    return path, {"tempo": 124.0, "steady": True, "key": "A minor", "beats": beats}
-
-
-def _ours(found: Sequence[Piece]) -> Iterator[dict[str, Any]]:
-    for path, _ in found:
-        before = time.process_time()
-        with Track(path) as track:
-            call = Call(protocol.Request("1", "bench"), lambda _: None)
-            body = analysis.measure(track, call).to_json()
-        yield notes.answer(body) | {"cpu": time.process_time() - before}
-
-
-def _theirs(rival: Rival, name: str, found: Sequence[Piece]) -> Iterator[dict[str, Any]]:
-    command = [str(rival.install()), "-W", "ignore", str(SCRIPTS / f"{name}_script.py")]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=clean()
-    ) as child:  # fmt: skip
-        assert child.stdin is not None
-        assert child.stdout is not None
-        for path, _ in found:
-            child.stdin.write(f"{path.absolute()}\n")
-            child.stdin.flush()
-            line = child.stdout.readline()
-            if not line:
-                raise Unavailable(f"{name}: gave up on {path.name}")
-            yield json.loads(line)
+    scores: bool = options.accuracy or options.folder is not None
+    return accuracy.run(options) if scores else speed.run(options)
 
 
 if __name__ == "__main__":
