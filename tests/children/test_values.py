@@ -277,3 +277,19 @@ def test_a_version_1_result_still_reads_and_draws(song: Path) -> None:
     body["version"] = 2
     with pytest.raises(ValueError, match="loudness"):
         Analysis.from_json(body)
+
+
+@pytest.mark.parametrize("rate", [8000, 44100, 192000])
+def test_weighting_a_stream_is_the_filter_itself(rate: int) -> None:
+    """Overlapping transforms against scipy's recursive filter, whatever the blocks."""
+    from scipy import signal
+
+    noise = np.random.default_rng(3).standard_normal((3 * rate + 77, 2)).astype(np.float32)
+    noise += np.float32(0.5)  # an offset, which the filter takes away
+    exact = signal.sosfilt(loudness.weighting(rate), noise, axis=0)
+    for block in (1000, 1 << 18):
+        stream = loudness.Weighting(rate, 2)
+        parts = [p for start in range(0, len(noise), block) for p in stream.feed(noise[start : start + block])]  # fmt: skip
+        weighted = np.concatenate([*parts, *stream.finish()], axis=1).T
+        assert weighted.shape == exact.shape
+        assert np.abs(weighted - exact).max() < 1e-4 * np.abs(exact).max()

@@ -11,11 +11,12 @@ than 400 ms. Limit: the order of channels is taken to be WAV's.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any, Final
 
 import numpy as np
+import scipy.fft
 from numpy.typing import NDArray
-from scipy import signal
 
 from sfa.ports.children.levels import SILENCE
 
@@ -37,8 +38,7 @@ class Loudness:
     """Feed (frames, channels) blocks in order; keeps ten numbers a second."""
 
     def __init__(self, rate: int, channels: int) -> None:
-        self._sections = weighting(rate)
-        self._state = np.zeros((len(self._sections), 2, channels))
+        self._filter = Weighting(rate, channels)
         self._gains = np.array(_GAINS.get(channels, (1,) * channels), np.float64)
         self._hop = max(1, round(HOP_SECONDS * rate))
         self._powers: list[NDArray[np.float64]] = []
@@ -53,16 +53,15 @@ class Loudness:
         """Take the next block."""
         if not len(block):
             return
-        weighted, self._state = signal.sosfilt(self._sections, block, axis=0, zi=self._state)
-        power = np.concatenate([self._rest, np.square(weighted) @ self._gains])
-        whole = len(power) // self._hop * self._hop
-        self._powers.append(power[:whole].reshape(-1, self._hop).mean(axis=1))
-        self._rest = power[whole:]
+        for weighted in self._filter.feed(block):
+            self._take(weighted)
         self._peaks(block)
 
     @property
     def integrated(self) -> float | None:
-        """The loudness in LUFS."""
+        """The loudness in LUFS; asked once, at the end."""
+        for weighted in self._filter.finish():
+            self._take(weighted)
         steps = np.concatenate(self._powers) if self._powers else np.zeros(0)
         if len(steps) < 4:
             return None
@@ -77,6 +76,13 @@ class Loudness:
     def true_peak_db(self) -> float | None:
         """The true peak in dBTP."""
         return round(20 * math.log10(self.peak), 2) if self.peak > SILENCE else None
+
+    def _take(self, weighted: Array) -> None:
+        """Keep the mean power of every hop of (channels, frames)."""
+        power = np.concatenate([self._rest, self._gains @ np.square(weighted)])
+        whole = len(power) // self._hop * self._hop
+        self._powers.append(power[:whole].reshape(-1, self._hop).mean(axis=1))
+        self._rest = power[whole:]
 
     def _peaks(self, block: Array) -> None:
         for channel in range(block.shape[1]):
@@ -111,10 +117,47 @@ class Loudness:
             self.peak = max(self.peak, float(np.abs(windows[places] @ self._phases).max()))
 
 
+class Weighting:
+    """K-weighting of a stream by overlapping transforms: what scipy.signal would take longer to import than to do.
+
+    A quarter of a second overlaps: the filter's answer has fallen by more than 120 dB by then.
+    """
+
+    def __init__(self, rate: int, channels: int) -> None:
+        self._overlap = rate // 4
+        self._size = 1 << (4 * self._overlap - 1).bit_length()
+        turn = np.exp(-2j * np.pi * np.arange(self._size // 2 + 1) / self._size)
+        response = np.ones(len(turn), complex)
+        for b0, b1, b2, _, a1, a2 in weighting(rate):
+            response *= (b0 + turn * (b1 + turn * b2)) / (1 + turn * (a1 + turn * a2))
+        self._response = response.astype(np.complex64)
+        self._past = np.zeros((channels, self._overlap), np.float32)
+
+    def feed(self, block: Array) -> Iterator[Array]:
+        """Take (frames, channels); yield (channels, frames) of what is weighted by now."""
+        self._past = np.concatenate([self._past, block.T], axis=1)
+        while self._past.shape[1] >= self._size:
+            yield self._weigh(self._past[:, : self._size])
+            self._past = self._past[:, self._size - self._overlap :]
+
+    def finish(self) -> Iterator[Array]:
+        """Yield the rest, once."""
+        left = self._past.shape[1] - self._overlap
+        if left > 0:
+            whole = np.pad(self._past, ((0, 0), (0, self._size - self._past.shape[1])))
+            yield self._weigh(whole)[:, :left]
+            self._past = self._past[:, left:]
+
+    def _weigh(self, samples: Array) -> Array:
+        spectrum = scipy.fft.rfft(samples, axis=1) * self._response
+        weighted: Array = scipy.fft.irfft(spectrum, self._size, axis=1)[:, self._overlap :]
+        return weighted
+
+
 def weighting(rate: int) -> NDArray[np.float64]:
     """Return K-weighting's two second-order sections for a sample rate.
 
-    The analogue prototypes behind the standard's 48 kHz table, transformed anew.
+    Rows are b0, b1, b2, 1, a1, a2. The analogue prototypes behind the standard's 48 kHz table, transformed anew.
     """
     k, q = math.tan(math.pi * min(1681.974450955533, 0.45 * rate) / rate), 0.7071752369554196
     high = 10 ** (3.999843853973347 / 20)
