@@ -117,6 +117,7 @@ class Worker:
         supervisor.services += [
             Service(name="listener", start=listener.start, run=listener.join, stop=listener.stop),
             Service(name="progress", run=resources.progress.run),
+            Service(name="words", run=resources.words.run),
             Service(name="checkpoints", run=resources.checkpoints.run),
             Service(name="diary", run=lambda: _tell(resources, worker, supervisor)),
             Service(name="consumer", run=consumer.run),

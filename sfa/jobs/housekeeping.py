@@ -21,6 +21,7 @@ STATEMENTS = (
     "queue_prune_events",
     "queue_prune_tokens",
     "queue_prune_audit",
+    "queue_prune_logs",
     "piece_prune",
 )
 

@@ -22,6 +22,7 @@ from sfa.ports.spec import PortSpec
 from sfa.ports.supervisor import Supervisor
 from sfa.queue.checkpoint import Checkpoints
 from sfa.queue.progress import ProgressWriter
+from sfa.queue.words import Words
 from sfa.store import Store
 
 log = logging.getLogger(__name__)
@@ -68,6 +69,7 @@ class Resources:
         self.db = db
         self.store = store
         self.progress = ProgressWriter(db)
+        self.words = Words(db)
         self.checkpoints = Checkpoints(db)
         self.background: asyncio.Task[None] | None = None
         self._name = name

@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import procrastinate
@@ -31,10 +32,12 @@ from sfa.jobs import standalone
 from sfa.jobs.resources import Resources
 from sfa.outcome import Cancelled, Completed, Failed, Lost, Outcome, Released, Retried
 from sfa.ports.port import PortFailure
+from sfa.ports.process import Process
 from sfa.ports.spec import Clocks
 from sfa.queue.attempt import Attempt, Record, Stop
 
 log = logging.getLogger(__name__)
+LISTEN_SECONDS = 1.0
 
 
 @dataclass(slots=True)
@@ -46,6 +49,7 @@ class Run:
     resources: Resources
     row: Row
     certificate: dict[str, Any] = field(default_factory=dict)
+    stage: str = ""
     touched: list[str] = field(default_factory=list)
     """Keys that were written, or whose rows were replaced: looked at when the attempt has ended."""
 
@@ -79,7 +83,22 @@ class Run:
         """Say how far the work is: 0..100 and a few words."""
         percent = min(100.0, max(0.0, percent))
         claimed = self.attempt.claimed
+        if stage and stage != self.stage:
+            self.stage = stage
+            self.say(f"{datetime.now(UTC):%H:%M:%S} {stage}\n")
         self.resources.progress.put(claimed.job_id, claimed.token, percent, stage)
+
+    def say(self, text: str) -> None:
+        """Put words into the job's log, which its page shows as they come."""
+        claimed = self.attempt.claimed
+        self.resources.words.put(claimed.job_id, claimed.token, text)
+
+    async def _listen(self, process: Process, mark: int) -> None:
+        """Take over what a child writes to stderr, until cancelled."""
+        while True:
+            await asyncio.sleep(LISTEN_SECONDS)
+            self.say(process.stderr_since(mark))
+            mark = process.stderr_bytes
 
     async def call(self, port: str, op: str, **args: Any) -> Mapping[str, Any]:
         """Have a port's child do ``op``; its result. Raises `PortFailure`.
@@ -94,6 +113,8 @@ class Run:
             pool = await self.resources.pool(port, device)
             async with pool.lend() as child:
                 child.job = job
+                mark = child.process.stderr_bytes
+                listener = asyncio.create_task(self._listen(child.process, mark), name="stderr")
                 hard = self.kind.hard_limit(
                     self.row.get("duration_ms"), self.row.get("model"), device
                 )
@@ -119,6 +140,7 @@ class Run:
                     return result
                 finally:
                     child.job = None
+                    listener.cancel()
         raise AssertionError("a port has a device")
 
     def _checkpoint(self, port: str, op: str, data: Mapping[str, Any]) -> None:

@@ -159,4 +159,6 @@ async def _host(worker: int) -> _Host:
 
 
 async def _write(resources: Resources) -> None:
-    await asyncio.gather(resources.progress.run(), resources.checkpoints.run())
+    await asyncio.gather(
+        resources.progress.run(), resources.words.run(), resources.checkpoints.run()
+    )

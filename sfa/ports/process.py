@@ -78,6 +78,7 @@ class Process:
         self._peak: int | None = None
         self._struck: set[int] = set()
         self._stderr = bytearray()
+        self.stderr_bytes = 0
         self._writing = asyncio.Lock()
         for pipe in (process.stdin, process.stdout, process.stderr):
             assert pipe is not None
@@ -115,6 +116,11 @@ class Process:
     def stderr_tail(self) -> str:
         """The last 64 KiB that the child wrote to stderr."""
         return self._stderr.decode("utf-8", "replace").replace("\0", "")
+
+    def stderr_since(self, mark: int) -> str:
+        """What it wrote to stderr since ``stderr_bytes`` was ``mark``, as far as it is kept."""
+        count = min(self.stderr_bytes - mark, len(self._stderr))
+        return self._stderr[-count:].decode("utf-8", "replace") if count > 0 else ""
 
     async def read(self, size: int = 65536) -> bytes:
         """The next bytes of stdout; empty at its end. Not reading is what holds a flooding child back."""
@@ -254,6 +260,7 @@ class Process:
         taken = 0
         while chunk := await _read(handle, 65536):
             self._stderr += chunk
+            self.stderr_bytes += len(chunk)
             if len(self._stderr) > STDERR_TAIL:
                 del self._stderr[:-STDERR_TAIL]
             taken += len(chunk)

@@ -43,6 +43,9 @@ RULES = {
     "cue_points_label_length": "A label has at most 100 characters.",
     "cue_points_colour_format": "A colour is written as #RRGGBB.",
     "cue_points_position_positive": "That lies before the track's beginning.",
+    "schedules_cron_form": "That is no time: minute, hour, day, month, weekday, as in “*/15 8-18 * * MON-FRI”.",
+    "schedules_cron_comes": "That time never comes.",
+    "schedules_time_zone_known": "There is no such time zone: write it as in Europe/Berlin.",
     "tracks_title_length": "A title has between 1 and 500 characters.",
 }
 """What the database's rules mean to a person who clicks."""

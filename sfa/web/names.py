@@ -95,6 +95,7 @@ STEM_NAMES = {
     "other": mark("other"),
     "guitar": mark("guitar"),
     "piano": mark("piano"),
+    "no_vocals": mark("all but vocals"),
 }
 STEMS = {"vocals": "V", "drums": "D", "bass": "B", "guitar": "G", "piano": "P", "other": "O"}
 """Each stem's letter: colour alone never tells them apart."""

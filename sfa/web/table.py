@@ -21,6 +21,7 @@ from sfa.web.routes.media import media_stem, media_track
 from sfa.web.routes.models import model_steer, models
 from sfa.web.routes.ports import port_steer, ports
 from sfa.web.routes.queues import queue_steer, queues
+from sfa.web.routes.schedule import schedule, schedule_steer
 from sfa.web.routes.settings import settings_choose, settings_show
 from sfa.web.routes.sign_in import sign_in, sign_out
 from sfa.web.routes.stems_live import media_piece, stems_live
@@ -73,6 +74,8 @@ def routes(config: Config) -> list[Route | Mount]:
         Route("/queues/{name}", queue_steer, methods=["POST"]),
         Route("/ports", ports),
         Route("/ports/{name}", port_steer, methods=["POST"]),
+        Route("/schedule", schedule),
+        Route("/schedule/{name}", schedule_steer, methods=["POST"]),
         Route("/models", models),
         Route("/models/{name}", model_steer, methods=["POST"]),
         Route("/settings", settings_show),

@@ -57,6 +57,11 @@ async def test_one_insert_becomes_stems_and_an_analysis(studio: Studio) -> None:
     assert result["tempo"] == pytest.approx(120, abs=0.5)
     assert result["key"] == "A major"
     assert not list((store / ".scratch").iterdir())
+    said = await studio.one(
+        "SELECT words FROM job_logs l JOIN processing_jobs j ON j.queue_job_id = l.job_id WHERE j.track_id = %s",
+        track,
+    )
+    assert "separating" in said["words"], "its page shows what a job says"
 
 
 BAD = [

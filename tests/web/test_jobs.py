@@ -205,3 +205,61 @@ def test_an_import_is_a_job_without_a_track(owner: TestClient, world: World) -> 
     assert "Import" not in owner.get("/jobs?kind=analysis").text.split('id="job_list"')[1]
     assert owner.post(f"/jobs/{row['id']}/cancel").headers["location"] == f"/jobs/{row['id']}"
     assert world.one("SELECT status FROM imports")["status"] == "cancelled"
+
+
+def test_a_separation_again_with_other_settings(owner: TestClient, world: World) -> None:
+    job = world.job(world.track())
+    world.claim()
+    world.finish(job)
+    text = owner.get(f"/jobs/{job}").text
+    track = re.search(r'action="/tracks/([^/]+)/separate"', text)
+    assert track is not None
+    address = f"/tracks/{track[1]}/separate"
+    form = {"model": "htdemucs", "format": "flac", "stems": ["vocals", "drums"], "precision": "fast", "overlap": "0.1"}  # fmt: skip
+    assert owner.post(address, data=form).status_code == 303
+    row = world.one("SELECT options FROM processing_jobs WHERE model = 'htdemucs'")
+    assert row["options"] == {"format": "flac", "stems": ["vocals", "drums"], "precision": "fast", "overlap": 0.1}  # fmt: skip
+    for wrong in ({"overlap": "2"}, {"overlap": "x"}, {"device": "toaster"}, {"format": "mp4"}):
+        assert owner.post(address, data={"model": "htdemucs_ft", **wrong}).status_code == 422
+
+
+def test_a_schedule_is_paused_changed_and_run(owner: TestClient, world: World) -> None:
+    text = owner.get("/schedule").text
+    assert "housekeeping" in text
+    assert "17 * * * *" in text
+    owner.post("/schedule/housekeeping", data={"verb": "pause"})
+    assert world.one("SELECT paused FROM schedules WHERE name = 'housekeeping'")["paused"]
+    owner.post("/schedule/housekeeping", data={"verb": "resume"})
+    owner.post("/schedule/housekeeping", data={"verb": "change", "cron": "5 3 * * *", "time_zone": "Europe/Berlin"})  # fmt: skip
+    row = world.one("SELECT cron, time_zone FROM schedules WHERE name = 'housekeeping'")
+    assert row == {"cron": "5 3 * * *", "time_zone": "Europe/Berlin"}
+    owner.post("/schedule/rescue", data={"verb": "run"})
+    assert world.one("SELECT count(*) AS n FROM procrastinate_jobs WHERE task_name = 'rescue'")["n"] == 1  # fmt: skip
+    wrong = owner.post("/schedule/rescue", data={"verb": "change", "cron": "99 * * * *"}, headers={"accept": "application/json"})  # fmt: skip
+    assert (wrong.status_code, "That is no time" in wrong.json()["error"]) == (422, True)
+    assert owner.post("/schedule/nothing", data={"verb": "run"}).status_code == 404
+    job = world.job(world.track("Later Song"))
+    world.one("SELECT sfa_reschedule(%s::uuid, now() + interval '1 hour')", job)
+    assert "Later Song" in owner.get("/schedule").text
+
+
+@pytest.mark.browser
+def test_the_log_of_a_job_grows_on_its_page(page: "Page", world: World) -> None:
+    job = world.job(world.track())
+    world.claim()
+    page.goto(f"/jobs/{job}")
+    page.wait_for_selector(LIVE)
+    page.get_by_text("It has said nothing so far.").wait_for()
+    number, token = world.tokens[job]
+    say = "SELECT sfa_log_v1(ARRAY[%s::bigint], ARRAY[%s::uuid], ARRAY[%s])"
+    world.connection.execute(say, [number, token, "12:00:00 separating, 1 of 3\n"])
+    page.locator("#job-words", has_text="1 of 3").wait_for()
+    world.connection.execute(say, [number, token, "a <warning>\n" * 3000])
+    page.locator("#job-words", has_text="a <warning>").wait_for()
+    assert page.evaluate(
+        "(pre => pre.scrollHeight - pre.scrollTop - pre.clientHeight < 30)(document.getElementById('job-words'))"
+    ), "the end is in sight"
+    assert world.one("SELECT length(words) AS n FROM job_logs")["n"] == 16000
+    # Somebody else's lease says nothing.
+    world.connection.execute(say, [number, "00000000-0000-0000-0000-000000000000", "lies"])
+    assert "lies" not in world.one("SELECT words FROM job_logs")["words"]

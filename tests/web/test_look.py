@@ -61,6 +61,7 @@ def test_pages_look_right(
         ("ports", "/ports"),
         ("models", "/models"),
         ("settings", "/settings"),
+        ("schedule", "/schedule"),
     ):
         page.goto(path)
         if name not in STILL:

@@ -18,11 +18,11 @@ class Job:
     job_id: UUID
     track_id: UUID | None = None
     name: ClassVar[str] = "job"
-    pieces: ClassVar[tuple[str, ...]] = ("job_head", "job_attempts", "job_timeline")
+    pieces: ClassVar[tuple[str, ...]] = ("job_head", "job_attempts", "job_log", "job_timeline")
 
     def concerns(self, topic: str) -> bool:
         """Its track's changes, and changes too many to name."""
-        return topic in ("tracks", f"import:{self.job_id}") or (
+        return topic in ("tracks", f"import:{self.job_id}", f"log:{self.job_id}") or (
             topic == f"track:{self.track_id}" if self.track_id else topic.startswith("track:")
         )
 
@@ -39,5 +39,6 @@ class Job:
         return {
             "job": job,
             "attempts": await session.all("job_attempts", queue_job_id=number),
+            "log": await session.one("job_log", queue_job_id=number),
             "timeline": await session.all("job_timeline", queue_job_id=number),
         }

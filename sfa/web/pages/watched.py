@@ -15,6 +15,7 @@ from sfa.web.pages.models import Models
 from sfa.web.pages.page import Page
 from sfa.web.pages.ports import Ports
 from sfa.web.pages.queues import Queues
+from sfa.web.pages.schedule import Schedule
 from sfa.web.pages.track import Track
 from sfa.web.pages.tracks import Tracks, Wanted
 from sfa.web.services import is_admin, services, user
@@ -48,6 +49,7 @@ PAGES: dict[str, Callable[[Request], Page]] = {
     "job": _job,
     "models": _models,
     "ports": _ports,
+    "schedule": lambda request: Schedule(user(request).id, is_admin(request)),
     "queues": lambda request: Queues(is_admin(request)),
 }
 

@@ -8,11 +8,13 @@ globalThis.htmx = htmx;
 await import("htmx.org/dist/ext/hx-sse.js");
 const { live } = await import("./live.js");
 const { upload } = await import("./upload.js");
+const { follow } = await import("./follow.js");
 const { bulk } = await import("./bulk.js");
 
 theme(document.getElementById("theme"));
 live(htmx);
 upload(document.getElementById("upload"));
+follow();
 bulk(document.querySelector("[data-bulk]"));
 menus();
 
