@@ -2,19 +2,22 @@
 
 Every statement is a file, ``sql/queries/<name>.sql``, with named parameters (``%(id)s``); nothing else is
 executed. `Session` runs them on one connection: outside of a transaction each statement commits by itself,
-inside ``Database.transaction()`` all or nothing.
+inside ``Database.transaction()`` all or nothing. Behind a pooler (PgBouncer in transaction mode) nothing is prepared
+and no setting outlives its transaction.
 """
 
 from __future__ import annotations
 
+import asyncio
 import functools
+import logging
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, LiteralString
 
 import psycopg
-from psycopg.rows import dict_row
+from psycopg.rows import dict_row, tuple_row
 from psycopg.types.json import set_json_dumps
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
@@ -77,6 +80,19 @@ LIVENESS: dict[str, Any] = {
 }
 
 
+# The pool's own warnings would be eight a second while a database is away; whoever waits for it says so himself.
+logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
+AGAIN_SECONDS = 0.25
+"""Between two tries to reach a database that is away."""
+
+
+async def is_pooled(connection: psycopg.AsyncConnection[Any]) -> bool:
+    """Whether a pooler stands between: it says another backend's number than the backend itself."""
+    cursor = connection.cursor(row_factory=tuple_row)
+    row = await (await cursor.execute(statement("session_backend"))).fetchone()
+    return row != (connection.info.backend_pid,)
+
+
 class Session:
     """Run named statements on one connection."""
 
@@ -120,6 +136,7 @@ class SyncSession:
         self._name = name
         self._timeout = timeout
         self._connection: psycopg.Connection[Row] | None = None
+        self._pooled = False
 
     def all(self, name: str, /, **parameters: Any) -> list[Row]:
         """Every row of the statement; `DatabaseUnavailable` within seconds if nobody answers."""
@@ -136,22 +153,38 @@ class SyncSession:
                     self._dsn, autocommit=True, row_factory=dict_row, application_name=self._name,
                     **{**LIVENESS, "connect_timeout": 3},
                 )  # fmt: skip
-                limit = {"ms": str(int(self._timeout * 1000))}
-                self._connection.execute(statement("session_timeout"), limit)
+                self._begin(self._connection)
             try:
-                return self._connection.execute(statement(name), parameters)
+                if not self._pooled:
+                    return self._connection.execute(statement(name), parameters)
+                with self._connection.transaction():
+                    self._connection.execute(statement("session_limit"), self._limit)
+                    return self._connection.execute(statement(name), parameters)
             except UNAVAILABLE:
                 self._connection.close()
                 raise
+
+    @property
+    def _limit(self) -> Row:
+        return {"ms": str(int(self._timeout * 1000))}
+
+    def _begin(self, connection: psycopg.Connection[Row]) -> None:
+        """Limit its statements: once and for all, or in each transaction where others will have it in between."""
+        row = (
+            connection.cursor(row_factory=tuple_row)
+            .execute(statement("session_backend"))
+            .fetchone()
+        )
+        self._pooled = row != (connection.info.backend_pid,)
+        if self._pooled:
+            connection.prepare_threshold = None
+        else:
+            connection.execute(statement("session_timeout"), self._limit)
 
     def close(self) -> None:
         """Close the connection; safe twice."""
         if self._connection is not None:
             self._connection.close()
-
-
-async def _plan_each_time(connection: Connection) -> None:
-    await connection.execute(statement("session_plans"))
 
 
 class Database:
@@ -189,10 +222,13 @@ class Database:
                 "application_name": name,
                 **LIVENESS,
             },
-            configure=_plan_each_time if custom_plans else None,
             check=AsyncConnectionPool.check_connection if check else None,
+            configure=self._configure,
             reconnect_timeout=0,
+            reconnect_failed=self._failed,
         )
+        self._custom_plans = custom_plans
+        self._again: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
         """Open the pool; connections are made when they are first needed."""
@@ -200,7 +236,35 @@ class Database:
 
     async def close(self) -> None:
         """Close every connection; safe before `open` and twice."""
+        if self._again is not None:
+            self._again.cancel()
         await self._pool.close()
+
+    async def _configure(self, connection: Connection) -> None:
+        if await is_pooled(connection):
+            # Nothing is prepared, so that each statement is planned for its values anyway.
+            connection.prepare_threshold = None
+        elif self._custom_plans:
+            await connection.execute(statement("session_plans"))
+
+    def _failed(self, _: object) -> None:
+        if self._again is None or self._again.done():
+            self._again = asyncio.get_running_loop().create_task(
+                self._reconnect(), name="reconnect"
+            )
+
+    async def _reconnect(self) -> None:
+        """Ask for a connection until there is one.
+
+        The pool tries only when it is asked for one, and whoever waits for a connection already asks no more.
+        """
+        while True:
+            await asyncio.sleep(AGAIN_SECONDS)
+            with suppress(*UNAVAILABLE):
+                async with self._pool.connection(timeout=AGAIN_SECONDS):
+                    return
+            if self._pool.closed:
+                return
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[Session]:

@@ -3,6 +3,9 @@
 A listener that merely waits never learns that its connection is half-open or gone: this one asks the server every
 ``check`` seconds, and makes a new connection when the answer fails to come. After every (re)connect each subscriber
 is called with the payload ``"*"``: whatever was missed, read everything again.
+
+Behind a pooler that lends a server connection for a transaction (PgBouncer) there is nothing to hear: then each
+subscriber is called with ``"*"`` every second, which is polling.
 """
 
 from __future__ import annotations
@@ -10,16 +13,18 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import psycopg
 from psycopg import sql
 
-from sfa.db import LIVENESS
+from sfa.db import LIVENESS, is_pooled
 
 log = logging.getLogger(__name__)
 
 Callback = Callable[[str, str], None]
 ANSWER_SECONDS = 10.0
+POLL_SECONDS = 1.0
 ALL = "*"
 """The payload after a (re)connect: anything may have changed."""
 
@@ -90,6 +95,8 @@ class Listener:
                 self._dsn, autocommit=True, application_name=self._name, **LIVENESS
             )
         async with connection:
+            if await is_pooled(connection):
+                await self._poll(connection)
             for channel in self._channels:
                 await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
             self.connected.set()
@@ -101,6 +108,16 @@ class Listener:
                 # Looking often is one thing, having no patience with a busy server another.
                 async with asyncio.timeout(max(self._check, ANSWER_SECONDS)):
                     await connection.execute("SELECT 1")
+
+    async def _poll(self, connection: psycopg.AsyncConnection[Any]) -> None:
+        """What is left where a LISTEN would be heard by somebody else: everything may have changed, every second."""
+        log.info("a pooler stands before the database: polling instead of listening")
+        await connection.close()
+        self.connected.set()
+        while True:
+            for channel in self._channels:
+                self._tell(channel, ALL)
+            await asyncio.sleep(POLL_SECONDS)
 
     def _tell(self, channel: str, payload: str) -> None:
         for callback in list(self._callbacks):

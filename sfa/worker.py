@@ -1,9 +1,9 @@
 """Run the jobs of one queue: the composition root of a worker process.
 
-SIGTERM lets running jobs finish for ``drain_seconds``, gives the rest back unharmed, and exits 0. When a budget of
-restarts is used up the worker gives its jobs back and exits 70 for supervisord to start it afresh. Killed outright,
-its children die with it, and its jobs run again as soon as a worker starts on the same host, or when their leases
-end.
+SIGTERM lets running jobs finish for ``drain_seconds`` (a second one: no longer), gives the rest back unharmed, and
+exits 0. When a budget of restarts is used up the worker gives its jobs back and exits 70 for supervisord to start it
+afresh. Killed outright, its children die with it, and its jobs run again as soon as a worker starts on the same host,
+or when their leases end.
 """
 
 from __future__ import annotations
@@ -57,9 +57,13 @@ class Worker:
         self._dsn = address or dsn(config)
         self._name = f"worker-{queue}"
         self._stopping = asyncio.Event()
+        self._hurry = asyncio.Event()
 
     def stop(self) -> None:
-        """Begin to end; from a signal or a test."""
+        """Begin to end; from a signal or a test. Called again: wait for no job any more."""
+        if self._stopping.is_set() and not self._hurry.is_set():
+            log.info("told to stop again: what still runs is given back now")
+            self._hurry.set()
         self._stopping.set()
 
     async def run(self) -> int:
@@ -138,7 +142,7 @@ class Worker:
             if serving.done():
                 code = ESCALATED
                 log.critical("giving up: %s", serving.exception() or "the supervisor returned")
-            await consumer.drain(self._config.drain_seconds if code == 0 else 0)
+            await consumer.drain(self._config.drain_seconds if code == 0 else 0, self._hurry)
         finally:
             serving.cancel()
             stopping.cancel()

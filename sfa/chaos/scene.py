@@ -21,6 +21,7 @@ import psycopg
 
 from sfa.chaos.effects import Effect, Effects
 from sfa.chaos.history import Attempt, Fault, Finding, History, Job
+from sfa.chaos.pooler import Pooler
 from sfa.chaos.proxy import Proxy
 from sfa.chaos.server import Row, Server
 from sfa.config import HOME
@@ -59,6 +60,7 @@ class Scene:
         self._name = name
         self._wanted: dict[int, Collection[str]] = {}
         self._proxy: Proxy | None = None
+        self._pooler: Pooler | None = None
         self._db: psycopg.Connection[Row] | None = None
 
     # ---------------------------------------------------------------- the database
@@ -74,6 +76,13 @@ class Scene:
         if self._proxy is None:
             self._proxy = Proxy(self.server.socket)
         return self._proxy
+
+    @property
+    def pooled_dsn(self) -> str:
+        """The scene's database through a PgBouncer of its own, made on the first use."""
+        if self._pooler is None:
+            self._pooler = Pooler(self.place / "pgbouncer", self.proxy.port)
+        return self._pooler.dsn(self._name)
 
     def connect(self, *, superuser: bool = False) -> psycopg.Connection[Row]:
         """A connection of the scenario's own."""
@@ -321,6 +330,8 @@ class Scene:
             if worker.poll() is None:
                 worker.kill()
                 worker.wait()
+        if self._pooler is not None:
+            self._pooler.close()
         if self._proxy is not None:
             self._proxy.close()
         if self._db is not None:

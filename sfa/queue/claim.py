@@ -126,8 +126,8 @@ class Consumer:
             log.error("job %s ended without a verdict: %s", claimed.job_id, error, exc_info=error)
         self._wake.set()
 
-    async def drain(self, seconds: float) -> None:
-        """Claim no more, let what runs finish for ``seconds``, then give the rest back.
+    async def drain(self, seconds: float, hurry: asyncio.Event | None = None) -> None:
+        """Claim no more, let what runs finish for ``seconds`` or until ``hurry``, then give the rest back.
 
         What cannot even be given back within ``give_back`` seconds (the database is away, say) is abandoned: its
         lease ends by itself.
@@ -140,7 +140,7 @@ class Consumer:
         tasks = {task for _, task in self.running.values()}
         if tasks:
             log.info("stopping: %d jobs may finish within %g s", len(tasks), seconds)
-            await asyncio.wait(tasks, timeout=seconds)
+            await _finish(tasks, seconds, hurry or asyncio.Event())
         for token in list(self.running):
             self.stop_attempt(token, Stop.SHUTDOWN)
         rest = {task for _, task in self.running.values()}
@@ -151,3 +151,15 @@ class Consumer:
             if stuck:
                 log.error("%d jobs could not be given back; their leases will end", len(stuck))
                 await asyncio.wait(stuck, timeout=self._give_back)
+
+
+async def _finish(tasks: set[asyncio.Task[None]], seconds: float, hurry: asyncio.Event) -> None:
+    """Wait for all of them, at most so long, or until somebody is in a hurry."""
+    ends = (
+        asyncio.ensure_future(asyncio.wait(tasks, timeout=seconds)),
+        asyncio.ensure_future(hurry.wait()),
+    )
+    await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+    for end in ends:
+        end.cancel()
+    await asyncio.gather(*ends, return_exceptions=True)

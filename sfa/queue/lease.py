@@ -49,6 +49,7 @@ class LeaseKeeper:
         self._poke = threading.Event()
         self._ending = threading.Event()
         self._renewed = time.monotonic()
+        self._complained = -60.0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._threads: list[threading.Thread] = []
 
@@ -94,18 +95,29 @@ class LeaseKeeper:
         with self._lock:
             before = dict(self._held)
         began = time.monotonic()
-        if not self._session.all("worker_seen", worker=self._worker):
+        told = self._session.all(
+            "lease_renew", worker=self._worker, jobs=list(before.values()), tokens=list(before), lease=self._lease
+        )  # fmt: skip
+        self._renewed = began
+        self._complain(time.monotonic() - began)
+        rows = [row for row in told if row["job_id"] is not None]
+        if len(rows) == len(told):
             log.error("this worker's row is gone: somebody thought it dead")
             self._call(self._on_gone)
-        rows = self._session.all(
-            "lease_renew", jobs=list(before.values()), tokens=list(before), lease=self._lease
-        )
-        self._renewed = began
         for row in rows:
             if row["cancel"]:
                 self._tell(row["token"], Stop.CANCEL)
         for token in before.keys() - {row["token"] for row in rows}:
             self._tell(token, Stop.LOST)
+
+    def _complain(self, took: float) -> None:
+        """Say it when a lease is too short for the way to the database: work would be fenced again and again."""
+        if took > self._lease / 4 and time.monotonic() - self._complained > 60:
+            self._complained = time.monotonic()
+            log.warning(
+                "renewing the leases took %.1f s, and they last %g s: a longer SFA_LEASE_SECONDS (20 times as long as "
+                "a renewal takes) keeps a slow moment from stopping work", took, self._lease,
+            )  # fmt: skip
 
     def fence_if_late(self) -> bool:
         """Stop everything if the leases are about to end; whether they are."""
@@ -135,7 +147,8 @@ class LeaseKeeper:
         while not self._ending.is_set():
             try:
                 self.renew_once()
-                pause = self._lease / 5
+                # From one's beginning to the next one's, however long it took.
+                pause = max(self._lease / 50, self._lease / 5 - (time.monotonic() - self._renewed))
             except DatabaseUnavailable:
                 log.warning("the leases could not be renewed: the database is away")
                 pause = 0.5

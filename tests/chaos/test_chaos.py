@@ -26,6 +26,9 @@ SHORT = (
     "database-crashed",
     "everything-cut",
     "network-torn",
+    "pgbouncer-in-transaction-mode",
+    "worker-terminated-twice",
+    "worker-drains-with-cancel",
     "results-that-are-no-json",
     "rows-by-hand",
     "cancel-while-the-worker-is-gone",
@@ -53,6 +56,10 @@ def test_a_scenario_holds(server: Server, name: str) -> None:
 
     verdict = play(server, SCENARIOS[name], seed=1, keep=keep)
     assert verdict.findings == [], logs
+    if verdict.skipped:
+        if os.environ.get("CI") == "true":
+            pytest.fail(verdict.skipped)
+        pytest.skip(verdict.skipped)
     assert verdict.jobs > 0
 
 

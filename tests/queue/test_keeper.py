@@ -12,9 +12,12 @@ from uuid import UUID
 import psycopg
 import pytest
 
+from sfa.chaos.proxy import Proxy
 from sfa.db import Database, Session
 from sfa.errors import DatabaseUnavailable, StaleLease
 from sfa.outcome import Completed, Released
+from sfa.postgres.cluster import ROLE
+from sfa.postgres.throwaway import Throwaway
 from sfa.queue.attempt import Attempt, Claimed, Stop
 from sfa.queue.claim import Consumer
 from sfa.queue.lease import LeaseKeeper
@@ -243,3 +246,69 @@ async def test_a_silent_server_does_not_hang_the_keeper(rig: Rig, dsn: str) -> N
         await blocker.execute("LOCK TABLE workers, procrastinate_workers IN ACCESS EXCLUSIVE MODE")
         with pytest.raises(DatabaseUnavailable):
             await asyncio.wait_for(renew(rig), 20)
+
+
+async def test_who_is_in_a_hurry_waits_for_no_job(rig: Rig) -> None:
+    started, hurry = asyncio.Event(), asyncio.Event()
+
+    async def execute(attempt: Attempt) -> None:
+        started.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            assert task is not None
+            task.uncancel()
+            await attempt.finish(Released())
+
+    consumer = Consumer(
+        rig.db, rig.keeper, worker=rig.worker, queue="default", lease=9, execute=execute
+    )
+    async with rig.db.session() as session:
+        await session.connection.execute(
+            "INSERT INTO procrastinate_jobs (queue_name, task_name) VALUES ('default', 'x')"
+        )
+    await consumer.run_once()
+    await started.wait()
+    draining = asyncio.create_task(consumer.drain(3600, hurry))
+    await asyncio.sleep(0)
+    hurry.set()
+    await asyncio.wait_for(draining, 60)
+    assert consumer.running == {}
+
+
+async def test_leases_too_short_for_the_way_are_told_once(
+    rig: Rig, caplog: pytest.LogCaptureFixture
+) -> None:
+    rig.keeper._complain(9 / 5)
+    assert caplog.text == ""
+    rig.keeper._complain(9 / 3)
+    rig.keeper._complain(9 / 3)
+    assert caplog.text.count("SFA_LEASE_SECONDS") == 1
+
+
+async def test_who_waits_for_a_database_has_it_as_soon_as_it_is_there(
+    postgres: Throwaway, dsn: str
+) -> None:
+    """The pool itself tries when it is asked, and who waits for it already asks no more."""
+    proxy = Proxy(postgres.cluster.sockets / ".s.PGSQL.5432")
+    name = dsn.rpartition("dbname=")[2]
+    database = Database(f"host=127.0.0.1 port={proxy.port} user={ROLE} dbname={name}", timeout=60)
+    try:
+        proxy.set("reset")
+        await database.open()
+        waiting = asyncio.create_task(_ask(database))
+        async with asyncio.timeout(60):
+            while database._again is None:
+                await asyncio.sleep(0.01)
+        proxy.set("pass")
+        # Well before anybody's patience ends.
+        await asyncio.wait_for(waiting, 30)
+    finally:
+        await database.close()
+        proxy.close()
+
+
+async def _ask(database: Database) -> None:
+    async with database.session() as session:
+        assert await session.one("queue_get", queue="analysis")

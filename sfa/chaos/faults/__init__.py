@@ -37,5 +37,5 @@ def register() -> None:
 
 
 MODULES = (
-    "processes", "database", "network", "clock", "load", "poison", "hostile", "cancel", "deploy",
+    "processes", "database", "network", "pooler", "clock", "load", "poison", "hostile", "cancel", "deploy",
 )  # fmt: skip

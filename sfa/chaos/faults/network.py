@@ -50,6 +50,23 @@ def network_slow(scene: Scene) -> None:
 
 
 @fault
+def network_very_slow(scene: Scene) -> None:
+    """Every packet takes 250 ms, under leases of 3 s: work gets done all the same, and the log says what to change."""
+    proxy = scene.proxy
+    worker = scene.hire()
+    proxy.set("pass", 0.25)
+    scene.submit(4, seconds=scene.lease * 1.5)
+    scene.ended(seconds=120)
+    proxy.set("pass")
+    scene.struck()
+    scene.submit(4)
+    if again := scene.sql("SELECT count(*) AS n FROM attempts WHERE verdict = 'lost'")[0]["n"]:
+        scene.note = f"{again} attempts were lost to the network"
+    if "SFA_LEASE_SECONDS" not in scene.log(worker) and again:
+        scene.find("untold", "leases ran out and the log does not say why")
+
+
+@fault
 def network_torn(scene: Scene) -> None:
     """Every connection is reset by the network three times; none can be made for a while."""
     proxy = scene.proxy

@@ -69,6 +69,11 @@ def worker_killed(scene: Scene) -> None:
     survivor.send_signal(signal.SIGCONT)
     for job in jobs:
         scene.running(job, 2)
+    again = scene.effects.of(jobs[0], "start")[1].at - died
+    scene.note = f"ran again after {again:.1f} s"
+    # The lease, a fifth of it until somebody looks, and the start of a child.
+    if again > scene.lease * 1.2 + 5:
+        scene.find("lost", f"the jobs of a dead worker ran again only after {again:.1f} s")
     scene.open("go")
 
 
@@ -83,8 +88,16 @@ def worker_killed_and_restarted(scene: Scene) -> None:
     victim.wait()
     scene.struck()
     scene.hire()
+    back = time.monotonic()
     for job in jobs:
         scene.running(job, 2)
+    took = max(scene.effects.of(job, "start")[1].at for job in jobs) - back
+    scene.note = f"taken back {took:.1f} s after its registration"
+    # At once, plus the start of four children; the leases would have to be waited for without it.
+    if took > scene.lease + 5 or scene.sql(
+        "SELECT FROM attempts WHERE verdict = 'lost' AND error <> 'the worker process died'"
+    ):
+        scene.find("lost", f"a restarted worker took its jobs back only after {took:.1f} s")
     scene.open("go")
 
 
@@ -157,8 +170,15 @@ def worker_drains_with_cancel(scene: Scene) -> None:
     scene.running(doomed)
     scene.hire()
     worker.terminate()
+    scene.until(lambda: "stopping" in scene.log(worker), "the worker drains", 20)
     scene.sql("SELECT sfa_cancel(%s::bigint)", doomed)
-    scene.ended([doomed], scene.grace + 5)
+    began = time.monotonic()
+    scene.ended([doomed])
+    # The child itself may live on, for the next job: it is the work that has to end.
+    took = scene.effects.of(doomed, "beat")[-1].at - began
+    scene.note = f"ended after {took:.1f} s"
+    if took > scene.grace + 1 or worker.poll() is not None:
+        scene.find("orphan", f"a job that was cancelled in the drain lived {took:.1f} s")
     scene.struck()
     scene.passes(scene.lease * 2)
     scene.open("go")
@@ -174,9 +194,20 @@ def worker_terminated_twice(scene: Scene) -> None:
     worker.terminate()
     scene.until(lambda: "stopping" in scene.log(worker), "the worker drains", 20)
     worker.terminate()
-    scene.hire()
     scene.struck()
+    began = time.monotonic()
+    scene.until(lambda: worker.poll() is not None, "a worker that was told twice ends", 60)
+    scene.note = f"ended after {(took := time.monotonic() - began):.1f} s"
+    # The grace of its children, thrice, and as much again for a busy machine; the drain would have taken 30 s.
+    if took > 15 + 3 * scene.grace:
+        scene.find("orphan", f"a worker that was told twice to stop lived {took:.0f} s")
+    scene.hire()
+    for job in jobs:
+        scene.running(job, 2)
     scene.open("go")
+    scene.ended()
+    if scene.sql("SELECT FROM attempts WHERE verdict NOT IN ('released', 'completed')"):
+        scene.find("untold", "a shutdown has used up an attempt")
 
 
 @fault
