@@ -70,4 +70,12 @@ EXPORT = Kind(name="export", port="exporter", max_attempts=2, stall=300, base=30
 # An import that is told to wait is put off, which costs no attempt: five are for errors.
 IMPORT = Kind(name="import", port="", max_attempts=5, stall=120, base=3600, per_second=0)
 
-KINDS = {kind.name: kind for kind in (DOWNLOAD, PROCESSING, ANALYSIS, AUTO_CUE, EXPORT, IMPORT)}
+# Faults of the network and the service: 30 s, doubling to ten minutes.
+LALALAI = Kind(
+    name="lalalai", port="analyzer", max_attempts=10, stall=120, base=600, per_second=2,
+    backoff=30, cap=600,
+)  # fmt: skip
+
+KINDS = {
+    kind.name: kind for kind in (DOWNLOAD, PROCESSING, ANALYSIS, AUTO_CUE, EXPORT, IMPORT, LALALAI)
+}

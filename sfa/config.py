@@ -40,6 +40,8 @@ class Config:
         drain_seconds: how long a stopping worker lets its jobs finish before it gives them back (10).
         keys: the keys that secrets are encrypted with, the sealing one first; empty: the file ``keyring`` under ``var``.
         download_private: whether downloads may go to private and loopback addresses (false).
+        lalalai_key: the installation's licence key for lalal.ai, for users without one of their own.
+        lalalai_url: where lalal.ai is; empty: where it is.
         spotify_client_id, spotify_client_secret: credentials for Spotify's Web API; empty: its public pages,
             which show no more than the first 100 tracks of a playlist.
         spotify_market: country whose catalogue counts, two letters; empty: none in particular.
@@ -61,6 +63,8 @@ class Config:
     drain_seconds: float = 10.0
     keys: str = field(default="", repr=False)
     download_private: bool = False
+    lalalai_key: str = field(default="", repr=False)
+    lalalai_url: str = ""
     spotify_client_id: str = ""
     spotify_client_secret: str = field(default="", repr=False)
     spotify_market: str = ""

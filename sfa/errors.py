@@ -41,10 +41,15 @@ class InputError(SfaError):
 
 
 class Later(SfaError):
-    """Somebody asked for patience: the job is put off for ``seconds`` and gives up its slot; it uses up no attempt."""
+    """The job is put off for ``seconds`` and gives up its slot; it uses up no attempt.
+
+    ``message`` says who asked for patience; empty: it just waits for its next step.
+    """
 
     def __init__(self, message: str, seconds: float) -> None:
-        super().__init__(message)
+        SfaError.__init__(self, message)
+        # Not the docstring, where there is nothing to complain of.
+        self.args = (message,)
         self.seconds = seconds
 
 

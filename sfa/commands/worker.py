@@ -7,7 +7,7 @@ from sfa.config import Config
 from sfa.lifetime import die_with_parent
 from sfa.readiness import wait_for_schema
 
-QUEUES = ("download", "processing", "analysis", "default")
+QUEUES = ("download", "processing", "analysis", "default", "cloud")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

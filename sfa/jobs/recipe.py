@@ -36,6 +36,12 @@ def recipe(
     return hashlib.sha256(json.dumps(ingredients, sort_keys=True).encode()).hexdigest()
 
 
+def content(key: str) -> str:
+    """The sha256 of an object whose key holds it, else the key itself: enough to know the same object again."""
+    found = _CONTENT.match(key)
+    return found[1] if found else key
+
+
 def audio_identity(key: str, path: Path) -> str:
     """The sha256 of an object: from its key where that holds it, else of the file. May block for long."""
     if found := _CONTENT.match(key):

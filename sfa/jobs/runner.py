@@ -189,10 +189,11 @@ async def _run(
             log.warning("job %s: %s", attempt.claimed.job_id, attempt.stop_reason.value)
     except Exception as error:
         outcome = classify(kind, attempt.claimed.attempts + 1, error)
+        expected = isinstance(error, (SfaError, PortFailure))
         log.log(
-            logging.ERROR if isinstance(error, (SfaError, PortFailure)) else logging.CRITICAL,
-            "job %s (%s): %s", attempt.claimed.job_id, kind.name, error,
-            exc_info=None if isinstance(error, (SfaError, PortFailure)) else error,
+            logging.INFO if isinstance(error, Later) else logging.ERROR if expected else logging.CRITICAL,
+            "job %s (%s): %s", attempt.claimed.job_id, kind.name, str(error) or "waits for its next step",
+            exc_info=None if expected else error,
         )  # fmt: skip
     finally:
         resources.progress.forget(attempt.claimed.job_id)
@@ -239,7 +240,7 @@ def classify(kind: Kind, attempt: int, error: Exception) -> Outcome:
             # A child that can't even start (a broken environment, say) is not this job's doing.
             return Released(str(error), 30.0, error.certificate)
         case Later(seconds=seconds):
-            return Released(str(error), seconds)
+            return Released(str(error) or None, seconds)
         case PortFailure(kind="crash"):
             return Lost(str(error), min(2.0, kind.backoff), error.certificate)
         case PortFailure(kind="input"):

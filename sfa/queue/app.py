@@ -20,6 +20,8 @@ app = procrastinate.App(
         "sfa.jobs.exports",
         "sfa.jobs.housekeeping",
         "sfa.jobs.imports",
+        "sfa.jobs.lalalai",
+        "sfa.jobs.lalalai_check",
         "sfa.jobs.processing",
         "sfa.jobs.rescue",
     ],

@@ -2,7 +2,7 @@
 -- A job's status is never written here by hand: it follows its queue row (0004).
 
 CREATE TYPE job_status AS ENUM ('waiting', 'running', 'retrying', 'completed', 'failed', 'cancelled');
-CREATE TYPE processing_operation AS ENUM ('separate', 'export', 'multistem', 'voice_change', 'voice_clean');
+CREATE TYPE processing_operation AS ENUM ('separate', 'export', 'multistem', 'voice_change', 'voice_clean', 'demuser');
 CREATE TYPE analysis_operation AS ENUM ('analyze', 'auto_cue');
 CREATE TYPE error_kind AS ENUM ('input', 'resource', 'internal', 'crash', 'timeout');
 
@@ -77,10 +77,11 @@ CREATE TABLE processing_jobs (
     -- −80 dB) | fastest; overlap of two segments, 0–0.9 (0.25); device: auto | cpu | cuda | mps.
     -- export: of: the separation's id (required); package: mix (the default) | zip | stem.mp4; gains: {stem: dB}, of a mix
     -- (all stems as they are); format and bits as above (a zip without: the stems as they lie there), of a stem.mp4: aac | alac.
-    CONSTRAINT processing_jobs_options_known CHECK (options - CASE operation
+    CONSTRAINT processing_jobs_options_known CHECK (engine = 'lalalai' AND operation <> 'export' OR options - CASE operation
         WHEN 'export' THEN '{of,package,gains,format,bits}'::text[]
         ELSE '{format,bits,stems,precision,overlap,device}'::text[] END = '{}'),
-    CONSTRAINT processing_jobs_format_known CHECK (options ->> 'format' = ANY (
+    -- The cloud's own rules: 0070.
+    CONSTRAINT processing_jobs_format_known CHECK (engine = 'lalalai' AND operation <> 'export' OR options ->> 'format' = ANY (
         CASE options ->> 'package' WHEN 'stem.mp4' THEN '{aac,alac}' ELSE '{wav,flac,mp3}' END::text[])),
     CONSTRAINT processing_jobs_bits_known CHECK (CASE WHEN options ? 'bits' THEN
         CASE CASE options ->> 'package' WHEN 'stem.mp4' THEN 'aac' ELSE coalesce(options ->> 'format', 'wav') END

@@ -146,6 +146,11 @@ END $$;
 
 CREATE FUNCTION sfa_processing_fill() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
+    -- An unknown model gets an engine all the same: the foreign key on models then names the real mistake.
+    NEW.engine := coalesce((SELECT engine FROM models WHERE name = NEW.model), 'demucs');
+    IF NEW.engine = 'lalalai' AND NEW.operation <> 'export' THEN
+        RETURN NEW;  -- its rules: 0070
+    END IF;
     IF NEW.operation NOT IN ('separate', 'export') THEN
         PERFORM sfa_refuse('processing_jobs_operation_available', format('operation "%s" is not available on this installation; use "separate"', NEW.operation));
     END IF;
@@ -155,7 +160,7 @@ BEGIN
     IF NEW.operation = 'export' OR NEW.task_name = 'export' THEN
         NEW := sfa_export_fill(NEW);
     END IF;
-    -- An unknown model gets an engine all the same: the foreign key on models then names the real mistake.
+    -- An export is of its separation's model.
     NEW.engine := coalesce((SELECT engine FROM models WHERE name = NEW.model), 'demucs');
     IF jsonb_typeof(NEW.options -> 'stems') = 'array' AND EXISTS (
         SELECT FROM jsonb_array_elements_text(NEW.options -> 'stems') s
@@ -301,7 +306,7 @@ BEGIN
         IF change.tasks && %2$L::text[] THEN
             IF change.became = 'doing' THEN
                 UPDATE %1$I d SET status = 'running', attempt = n.attempts + 1, priority = n.priority, scheduled_at = n.scheduled_at,
-                    started_at = now(), finished_at = NULL, progress = 0, stage = NULL, error = NULL, error_kind = NULL
+                    started_at = now(), finished_at = NULL, error = NULL, error_kind = NULL
                 FROM new_rows n WHERE d.queue_job_id = n.id;
             ELSE
                 UPDATE %1$I d SET status = 'completed', attempt = n.attempts, priority = n.priority, scheduled_at = n.scheduled_at,
@@ -319,10 +324,11 @@ $f$, kinds.domain_table, kinds.tasks);
             scheduled_at = n.scheduled_at,
             started_at = CASE WHEN n.status = 'doing' AND o.status <> 'doing' THEN now() ELSE d.started_at END,
             finished_at = CASE WHEN s.status IN ('completed', 'failed', 'cancelled') THEN coalesce(d.finished_at, now()) END,
+            -- What was given back unharmed (a deploy, a step that waits for somebody else's work) is as far as it was.
             progress = CASE WHEN s.status = 'completed' THEN 100
-                            WHEN n.status = 'todo' OR (n.status = 'doing' AND o.status <> 'doing') THEN 0
+                            WHEN n.status = 'todo' AND a.verdict IS DISTINCT FROM 'released' THEN 0
                             ELSE d.progress END,
-            stage = CASE WHEN n.status = o.status THEN d.stage END,
+            stage = CASE WHEN n.status = o.status OR n.status = 'doing' OR n.status = 'todo' AND a.verdict = 'released' THEN d.stage END,
             error = CASE WHEN s.status IN ('failed', 'retrying') THEN coalesce(a.error, 'failed without saying why') END,
             error_kind = CASE WHEN s.status IN ('failed', 'retrying') THEN coalesce(a.error_kind, 'internal') END
         FROM new_rows n JOIN old_rows o USING (id)

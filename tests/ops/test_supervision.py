@@ -38,6 +38,7 @@ def test_supervisord_reads_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
         "postgres",
         "web",
         "worker-analysis",
+        "worker-cloud",
         "worker-default",
         "worker-download",
         "worker-processing",
