@@ -19,7 +19,9 @@ import shutil
 import tempfile
 import time
 from collections.abc import AsyncIterable, AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import anyio.to_thread
@@ -32,6 +34,15 @@ _KEY = re.compile(r"^[A-Za-z0-9_-][A-Za-z0-9_.\-]*(/[A-Za-z0-9_-][A-Za-z0-9_.\-]
 CHUNK = 1 << 20
 KEPT = "keep-"
 KEPT_SECONDS = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An object in the store: its key, its bytes, and how many seconds ago it was written."""
+
+    key: str
+    bytes: int
+    age: float
 
 
 def checked(key: str) -> str:
@@ -158,6 +169,48 @@ class Store:
         else:
             self._path(key).unlink(missing_ok=True)
 
+    async def rename(self, key: str, to: str) -> None:
+        """Give the object another key; `ObjectMissing` if there is none."""
+        try:
+            if self._remote is not None:
+                await obstore.rename_async(self._remote, checked(key), checked(to))
+                return
+            target = self._path(to)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            self._path(key).replace(target)
+        except FileNotFoundError as error:
+            raise ObjectMissing(f"there is no {key!r} in the store") from error
+
+    async def listing(self) -> AsyncIterator[list[Entry]]:
+        """Everything in the store, in pages, in no order; what is written meanwhile may be missing."""
+        if self._remote is not None:
+            now = datetime.now(UTC)
+            async for listed in obstore.list(self._remote, chunk_size=1000):
+                yield [
+                    Entry(one["path"], one["size"], (now - one["last_modified"]).total_seconds())
+                    for one in listed
+                ]
+            return
+        pages = self._walk()
+        while page := await anyio.to_thread.run_sync(_next, pages):
+            yield page
+
+    def _walk(self) -> Iterator[list[Entry]]:
+        assert self.root is not None
+        for folder, folders, names in os.walk(self.root):
+            # Hidden folders are the store's own.
+            folders[:] = [name for name in folders if not name.startswith(".")]
+            page = []
+            for name in names:
+                path = Path(folder, name)
+                key = path.relative_to(self.root).as_posix()
+                with suppress(FileNotFoundError):
+                    if _KEY.fullmatch(key):
+                        facts = path.stat()
+                        page.append(Entry(key, facts.st_size, time.time() - facts.st_mtime))
+            if page:
+                yield page
+
     def sweep(self) -> int:
         """Remove scratch folders and staged files that nobody holds (their process was killed); how many."""
         removed = 0
@@ -242,6 +295,10 @@ def _held(path: Path) -> Iterator[Path]:
         yield path
     finally:
         os.close(handle)
+
+
+def _next(pages: Iterator[list[Entry]]) -> list[Entry]:
+    return next(pages, [])
 
 
 def _sync(handle: int) -> None:

@@ -15,6 +15,7 @@ app = procrastinate.App(
     connector=procrastinate.PsycopgConnector(conninfo=dsn(Config.load())),
     import_paths=[
         "sfa.jobs.analysis",
+        "sfa.jobs.cleanup",
         "sfa.jobs.auto_cue",
         "sfa.jobs.download",
         "sfa.jobs.exports",

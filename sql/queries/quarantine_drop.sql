@@ -1,0 +1,2 @@
+-- It is there no more.
+DELETE FROM quarantine WHERE key = %(key)s
