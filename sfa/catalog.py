@@ -76,6 +76,11 @@ LALALAI = Kind(
     backoff=30, cap=600,
 )  # fmt: skip
 
+COVERS = Kind(
+    name="covers", port="batch_cover_art", max_attempts=3, stall=120, base=3600, per_second=0
+)
+
 KINDS = {
-    kind.name: kind for kind in (DOWNLOAD, PROCESSING, ANALYSIS, AUTO_CUE, EXPORT, IMPORT, LALALAI)
+    kind.name: kind
+    for kind in (DOWNLOAD, PROCESSING, ANALYSIS, AUTO_CUE, EXPORT, IMPORT, COVERS, LALALAI)
 }

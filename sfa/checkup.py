@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from sfa import weights
+from sfa import spotdl, weights
 from sfa.config import HOME, Config
 from sfa.errors import SfaError
 from sfa.migrations import pending
@@ -89,6 +89,21 @@ def _ffmpeg(config: Config) -> Finding:
     if importlib.util.find_spec("imageio_ffmpeg") or shutil.which("ffmpeg"):
         return Finding("ffmpeg", "ok", "there")
     return Finding("ffmpeg", "warn", "not there: m4a and aac cannot be read", "run bin/setup")
+
+
+def _spotdl(config: Config) -> Finding:
+    python = spotdl.interpreter(config)
+    if python is None:
+        text = "its environment is not there: recordings of Spotify's tracks can't be fetched"
+        return Finding("spotdl", "warn", text, "run bin/setup; the log is var/log/setup-spotdl.log")
+    code = "import importlib.metadata as m; print(m.version('spotdl'), m.version('yt-dlp'))"
+    done = subprocess.run(
+        [python, "-I", "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+    if done.returncode != 0:
+        return Finding("spotdl", "warn", "its environment is broken", "run bin/setup")
+    ours, theirs = done.stdout.split()
+    return Finding("spotdl", "ok", f"{ours}, yt-dlp {theirs}")
 
 
 def _disk(config: Config) -> Finding:
@@ -176,6 +191,7 @@ CHECKS: tuple[Callable[[Config], Finding], ...] = (
     _torch,
     _assets,
     _ffmpeg,
+    _spotdl,
     _disk,
     _paths,
     _psql,

@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from typing import Protocol, cast
 
 from sfa.config import Config
-from sfa.errors import SfaError
+from sfa.errors import Refused, SfaError
 
 COMMANDS = {
     "run": "separate and analyse a file (or a demo): the whole product in one command",
@@ -103,7 +103,8 @@ def main(argv: list[str] | None = None) -> int:
         config = Config.load()
         return command.main(config, args)
     except SfaError as error:
-        print(f"sfa: {error}", file=sys.stderr)
+        hint = f"\n  {error.hint}" if isinstance(error, Refused) and error.hint else ""
+        print(f"sfa: {error}{hint}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("sfa: interrupted", file=sys.stderr)

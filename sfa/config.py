@@ -42,8 +42,16 @@ class Config:
         download_private: whether downloads may go to private and loopback addresses (false).
         lalalai_key: the installation's licence key for lalal.ai, for users without one of their own.
         lalalai_url: where lalal.ai is; empty: where it is.
+        download_http: whether plain http(s) addresses of audio files may be downloaded (false).
+        download_sites: whether pages of the sites that yt-dlp knows may be downloaded (false).
+        spotdl_python: the Python of spotdl's environment; empty: the one that bin/setup made.
+        audio_providers: where recordings of Spotify's tracks are searched, in order (youtube-music,youtube).
+        audio_search_url: an archive of one's own that is searched instead: it answers ?q=… with a JSON list of
+            {url, name, artists, duration, verified}; empty: none.
         spotify_client_id, spotify_client_secret: credentials for Spotify's Web API; empty: its public pages,
             which show no more than the first 100 tracks of a playlist.
+        spotify_redirect_url: where Spotify sends a browser back to after a sign-in, as it is registered there; empty:
+            /spotify/callback of the dashboard's address.
         spotify_market: country whose catalogue counts, two letters; empty: none in particular.
         spotify_api_url, spotify_accounts_url, spotify_embed_url: where Spotify is; empty: where it is.
     """
@@ -65,8 +73,14 @@ class Config:
     download_private: bool = False
     lalalai_key: str = field(default="", repr=False)
     lalalai_url: str = ""
+    download_http: bool = False
+    download_sites: bool = False
+    spotdl_python: str = ""
+    audio_providers: str = "youtube-music,youtube"
+    audio_search_url: str = ""
     spotify_client_id: str = ""
     spotify_client_secret: str = field(default="", repr=False)
+    spotify_redirect_url: str = ""
     spotify_market: str = ""
     spotify_api_url: str = ""
     spotify_accounts_url: str = ""

@@ -21,7 +21,7 @@ import httpx
 from sfa.config import Config
 from sfa.errors import InputError, Later, SfaError
 from sfa.spotify_embed import parse_embed
-from sfa.spotify_items import Item, Page, api_item, items_of
+from sfa.spotify_items import Item, Page, api_item, items_of, text
 
 Kind = Literal["track", "album", "playlist"]
 
@@ -44,12 +44,15 @@ class Spotify:
 
     config: Config
     http: httpx.AsyncClient
+    user_token: str = field(default="", repr=False)
+    """An access token of the user who asks: what only they can see is seen."""
+
     _token: str = field(default="", repr=False)
     _good_until: float = 0.0
 
     async def page(self, kind: Kind, ident: str, offset: int = 0) -> Page:
         """The items from ``offset`` on. `InputError`: there is no such thing; `Later`; `SfaError`: try again."""
-        if not self.config.spotify_client_id:
+        if not self.config.spotify_client_id and not self.user_token:
             base = self.config.spotify_embed_url or EMBED
             return parse_embed(kind, await self._text(f"{base}/{kind}/{ident}"))
         if offset >= MOST:
@@ -74,14 +77,20 @@ class Spotify:
             parameters["market"] = self.config.spotify_market
         url = (self.config.spotify_api_url or API) + path
         answer = await self._send("GET", url, params=parameters, headers=await self._bearer(False))
-        if answer.status_code == 401:  # the token ended early
+        if answer.status_code == 401 and not self.user_token:  # the token ended early
             answer = await self._send(
                 "GET", url, params=parameters, headers=await self._bearer(True)
             )
-        _judge(answer)
-        return _json(answer)
+        return judged(answer)
+
+    async def whoami(self) -> dict[str, str]:
+        """``id`` and ``name`` of the user whose token it is."""
+        told = await self._api("/me")
+        return {"id": str(told.get("id") or ""), "name": text(told.get("display_name"))}
 
     async def _bearer(self, fresh: bool) -> dict[str, str]:
+        if self.user_token:
+            return {"Authorization": f"Bearer {self.user_token}"}
         if not self._token or fresh or time.monotonic() >= self._good_until:
             pair = f"{self.config.spotify_client_id}:{self.config.spotify_client_secret}"
             basic = base64.b64encode(pair.encode()).decode()
@@ -95,8 +104,7 @@ class Spotify:
                 raise InputError(
                     "Spotify refuses the credentials: check the settings spotify_client_id and spotify_client_secret"
                 )
-            _judge(answer)
-            told = _json(answer)
+            told = judged(answer)
             self._token = str(told.get("access_token") or "")
             # A minute early: it must not end on the way.
             self._good_until = time.monotonic() + float(told.get("expires_in") or 3600) - 60
@@ -123,7 +131,8 @@ def _judge(answer: httpx.Response) -> None:
             raise InputError("Spotify knows no such track, album or playlist")
         case 401 | 403:
             raise InputError(
-                "Spotify does not show this without its owner's sign-in: private and Spotify's own playlists can't be read"
+                "Spotify does not show this without its owner's sign-in: sign in at Spotify on the page of the imports;"
+                " Spotify's own playlists can't be read"
             )
         case status if status >= 300:
             raise SfaError(f"Spotify answered {status}; it may work later")
@@ -135,6 +144,12 @@ def pause(told: str) -> float:
         return min(LONGEST, max(1.0, float(told)))
     except ValueError:
         return 30.0
+
+
+def judged(answer: httpx.Response) -> dict[str, Any]:
+    """The answer's JSON; `InputError`, `Later` or `SfaError` where there is none."""
+    _judge(answer)
+    return _json(answer)
 
 
 def _json(answer: httpx.Response) -> dict[str, Any]:

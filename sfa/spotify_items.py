@@ -10,6 +10,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+_NAMES = re.compile(
+    r"spotify:|(https?://)?([^/?#@]*\.)?(spotify\.com|spotify\.link|spotify\.app\.link)/",
+    re.IGNORECASE,
+)
 _ID = re.compile(r"[A-Za-z0-9]{22}")
 _RESTRICTIONS = {
     "market": "it is not available in this market",
@@ -51,6 +55,11 @@ class Page:
     def of_track(cls, item: Item) -> Page:
         """A track is a list of one."""
         return cls((item,), None, item.title, item.artist, 1)
+
+
+def names_spotify(address: str) -> bool:
+    """Whether an address is one of Spotify's, whatever it leads to."""
+    return _NAMES.match(address.strip()) is not None
 
 
 def text(value: object, limit: int = 500) -> str:

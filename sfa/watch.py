@@ -1,7 +1,7 @@
-"""Follow a track's jobs until all of them have ended, and gather what they made.
+"""Follow the jobs of a track, or of an import, until all of them have ended, and gather what they made.
 
 Decides by the database: a notification only wakes, and a poll stands behind it.
-Limit: the jobs of one track, the 20 newest.
+Limit: of one track the 20 newest jobs.
 
 Options: poll – seconds between looks when nothing wakes (default 0.5).
 """
@@ -54,8 +54,7 @@ class Watch:
                 woken.clear()
                 # The database may restart under a running job; the job goes on, and so do we.
                 with suppress(DatabaseUnavailable):
-                    rows = await self._all("job_track", track_id=self._track)
-                    rows.reverse()
+                    rows = await self.rows()
                     yield rows
                     if rows and all(row["status"] in ENDED for row in rows):
                         return
@@ -64,10 +63,14 @@ class Watch:
         finally:
             await listener.stop()
 
+    async def rows(self) -> list[Row]:
+        """The jobs as they are now, oldest first."""
+        return (await self._all("job_track", track_id=self._track))[::-1]
+
     async def cancel(self) -> int:
         """Cancel what has not ended; return how many jobs that were."""
         count = 0
-        for job in await self._all("job_track", track_id=self._track):
+        for job in await self.rows():
             if job["status"] not in ENDED:
                 async with self._database.session() as session:
                     row = await session.one("job_cancel", id=job["id"], user_id=self._user)
@@ -79,9 +82,26 @@ class Watch:
         async with self._database.session() as session:
             track = await session.one("track_show", id=self._track, user_id=self._user)
         stems = await self._all("stem_list", track_id=self._track)
-        jobs = await self._all("job_track", track_id=self._track)
-        return Outcome(track or {}, stems, jobs[::-1])
+        return Outcome(track or {}, stems, await self.rows())
 
     async def _all(self, name: str, **parameters: Any) -> list[Row]:
         async with self._database.session() as session:
             return await session.all(name, user_id=self._user, **parameters)
+
+
+class ImportWatch(Watch):
+    """The import itself, and every job that came of it."""
+
+    async def rows(self) -> list[Row]:
+        """The jobs as they are now, the import first."""
+        return await self._all("import_jobs", id=self._track)
+
+    async def found(self) -> Row:
+        """The import with its counts."""
+        async with self._database.session() as session:
+            row = await session.one("import_show", id=self._track, user_id=self._user)
+        return row or {}
+
+    async def items(self) -> list[Row]:
+        """All that it found, in its order."""
+        return await self._all("import_items", id=self._track, start=0, status="", size=100_000)

@@ -1,13 +1,14 @@
-"""Separate and analyse FILE, and show the result: set-up, start, import, progress, figures, address.
+"""Separate and analyse WHAT, and show the result: set-up, start, import, progress, figures, address.
 
-Without FILE a short piece with known stems is rendered first. Everything is left running.
+WHAT is an audio file, or an address: of a Spotify track, album or playlist, or (where the settings download_http and
+download_sites allow it) of an audio file or a page that yt-dlp knows. Of a list one chooses. Without WHAT a short piece with
+known stems is rendered first. Everything is left running.
 Ctrl-C cancels the jobs. Exit code 0, 1 (a job failed, with the reason), 130 (cancelled).
 """
 
 import argparse
 import asyncio
 import json
-import signal
 import sys
 import tempfile
 import time
@@ -15,37 +16,45 @@ from pathlib import Path
 from typing import Any
 
 from sfa.accounts import new_sign_in
+from sfa.arrival import MOST, address_in, arrive, positions, report, tell
 from sfa.commands.models import choose
 from sfa.commands.up import up
 from sfa.config import Config
-from sfa.db import Database, Row
+from sfa.db import Database
 from sfa.demo import TITLE, render_demo
 from sfa.errors import SfaError
+from sfa.follow import follow
 from sfa.intake import checked_format, take_in
 from sfa.postgres import dsn
 from sfa.price import price
 from sfa.store import Store
-from sfa.terminal import Board, Line, clock, step
+from sfa.terminal import clock, step
 from sfa.watch import Outcome, Watch
 
 CANCELLED = 130
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", nargs="?", type=Path, help="an audio file (default: a demo)")
+    parser.add_argument("what", nargs="?", help="an audio file, or an address (default: a demo)")
+    parser.add_argument("--choose", default="", help="of an address's list: all, or 1-5,8")
     parser.add_argument("--model", default="", help="what to separate with; see `bin/sfa models`")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def main(config: Config, args: argparse.Namespace) -> int:
     began = time.monotonic()
-    file: Path | None = args.file
+    address = address_in(args.what)
+    file = Path(args.what) if args.what and not address else None
     if file is not None:
         checked_format(file)
+    if args.choose:
+        positions(args.choose, MOST)
     model, notice = choose(config, args.model)
     if notice:
         print(f"sfa: {notice}", file=sys.stderr)
     up(config)
+    if address:
+        return asyncio.run(_take_address(config, address, model, args, notice, began))
     with tempfile.TemporaryDirectory(prefix="sfa-demo-") as folder:
         title = TITLE if file is None else file.stem
         if file is None:
@@ -71,7 +80,7 @@ async def _import_and_follow(
         with step("import"):
             intake = await take_in(database, store, file, title, model)
         watch = Watch(database, intake.track, intake.user)
-        cancelled = await _follow(watch)
+        cancelled = await follow(watch)
         outcome = await watch.outcome()
         async with database.session() as session:
             link = f"{config.address}/sign-in/{await new_sign_in(session, intake.user)}"
@@ -90,49 +99,31 @@ async def _price(config: Config, database: Database, file: Path, model: str) -> 
     print(f"  {clock(cost.audio)} with {model}: {cost}", file=sys.stderr)
 
 
-async def _follow(watch: Watch) -> bool:
-    """Show the jobs until they have ended; return whether a person cancelled them."""
-    loop = asyncio.get_running_loop()
-    stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    board = Board()
-    following = asyncio.create_task(_show(watch, board))
-    stopping = asyncio.create_task(stop.wait())
+async def _take_address(
+    config: Config, address: str, model: str, args: argparse.Namespace, notice: str, began: float
+) -> int:
+    database = Database(dsn(config), size=3, name="sfa-run")
+    await database.open()
     try:
-        await asyncio.wait([following, stopping], return_when=asyncio.FIRST_COMPLETED)
-        if not following.done():
-            # A second Ctrl-C ends this program at once; the jobs are cancelled already.
-            loop.remove_signal_handler(signal.SIGINT)
-            count = await watch.cancel()
-            print(f"  cancelling {count} job{'s' * (count != 1)} …", file=sys.stderr)
-        await following
-        return stop.is_set()
+        came = await arrive(database, address, model, args.choose)
+        async with database.session() as session:
+            link = f"{config.address}/sign-in/{await new_sign_in(session, came.user)}"
+        if came.track:
+            outcome = await Watch(database, came.track, came.user).outcome()
+            told = _report(config, outcome, link, model, notice, time.monotonic() - began)
+        else:
+            outcome = None
+            told = report(came, config.address, link)
     finally:
-        stopping.cancel()
-        following.cancel()
-        await asyncio.gather(stopping, following, return_exceptions=True)
-        board.close()
-
-
-async def _show(watch: Watch, board: Board) -> None:
-    async for jobs in watch.jobs():
-        board.update([_line(job) for job in jobs])
-
-
-def _line(job: Row) -> Line:
-    stage = job["error"] if job["status"] in ("failed", "retrying") else job["stage"]
-    if job["status"] == "running" and stage:
-        stage = stage.partition(",")[0]  # the board says itself how fast it goes
-    if job["status"] == "retrying" and job["starts_in"]:
-        stage = f"in {max(0, round(job['starts_in']))} s: {stage}"
-    return Line(
-        name=_NAMES.get(job["kind"], "{kind}").format(**job)[:22],
-        status=job["status"],
-        percent=float(job["progress"]),
-        stage=stage or "",
-        elapsed=float(job["elapsed"] or 0),
-    )
+        await database.close()
+    if args.json:
+        print(json.dumps(told, default=str))
+    elif outcome:
+        _print(outcome, link)
+    else:
+        tell(came, link)
+    failed = bool(outcome.failure) if outcome else came.failed
+    return CANCELLED if came.cancelled else 1 if failed else 0
 
 
 def _report(
@@ -164,12 +155,6 @@ _FIGURES = (
     "spectral_centroid",
     "spectral_rolloff",
 )
-_NAMES = {
-    "processing": "separate ({detail})",
-    "analysis": "analyse",
-    "download": "download",
-    "export": "export ({detail})",
-}
 _JOB = ("id", "kind", "detail", "status", "error", "error_kind", "attempt", "elapsed")
 
 

@@ -1,37 +1,34 @@
-"""Download a track's audio from a plain http(s) address; then have it separated.
+"""Download a track's audio; decode it, keep it, and have it separated.
 
-A track of Spotify's has its audio at ``audio_address``; its own address is a page, and no audio.
-The address must lead to the audio file itself. Where a host name resolves to a private or loopback address the
-download is refused (``download_private`` allows it), each redirect again, and the connection goes to the very
-address that was checked, so that a name can't change its mind in between. What comes is read as a stream, bounded by
-the upload limit, and must begin like audio.
+What Spotify names is searched and fetched by spotdl (`sfa.jobs.download_song`); the address of an audio file, or of a
+page that yt-dlp knows, is fetched where the settings allow it (`sfa.jobs.download_link`). It counts once the whole file has
+been decoded and is as long as it should be, within ten seconds. The file stays in a folder of the job's own until the job
+has ended: an attempt that is killed at any moment costs nothing that was fetched (on this host).
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import ipaddress
-import socket
-from collections.abc import AsyncIterator
+import shutil
 from functools import partial
-from urllib.parse import urljoin, urlsplit
+from pathlib import Path
+from typing import Final
 
-import httpx
 import procrastinate
 
 from sfa.catalog import DOWNLOAD
-from sfa.db import Row, Session
+from sfa.db import Session
 from sfa.errors import InputError, SfaError
+from sfa.jobs import download_link, download_song
+from sfa.jobs.fetched import Fetched
 from sfa.jobs.runner import Run, run
 from sfa.jobs.standalone import Again
 from sfa.queue.app import app
 from sfa.queue.attempt import Record
-from sfa.sniff import HEAD, audio_format
 
-MAX_REDIRECTS = 5
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
-_AS_IT_IS = {"Accept-Encoding": "identity"}
+TOLERANCE_MS: Final = 10_000
+FETCHED: Final = 90.0
+"""Percent of the whole when the file is there; the rest is decoding and keeping."""
 
 
 @app.task(name="download", queue="download", pass_context=True, retry=Again())
@@ -41,7 +38,7 @@ async def download(context: procrastinate.JobContext, job_id: str) -> None:
 
 
 async def perform(work: Run) -> Record:
-    """Stream the file into the store; the track gets its audio, and its separation is enqueued."""
+    """Fetch, decode, keep; the track gets its audio, and its separation is enqueued."""
     limit = work.kind.hard_limit(None)
     try:
         async with asyncio.timeout(limit):
@@ -51,36 +48,31 @@ async def perform(work: Run) -> Record:
 
 
 async def _perform(work: Run) -> Record:
-    config, store, row = work.resources.config, work.resources.store, work.row
-    limit = config.upload_limit_mb * 1_000_000
-    async with store.scratch() as folder, httpx.AsyncClient(timeout=30, trust_env=True) as client:
-        path = folder / "audio"
-        digest, size, kind = hashlib.sha256(), 0, None
-        with path.open("wb") as file:
-            async for chunk, total in _stream(client, _address(row), config.download_private):
-                if kind is None:
-                    kind = audio_format(chunk[:HEAD])
-                    if kind is None:
-                        raise InputError(
-                            "the address does not lead to an audio file; give the address of the file itself"
-                        )
-                size += len(chunk)
-                if size > limit:
-                    raise InputError(
-                        f"the file is larger than the limit of {config.upload_limit_mb} MB"
-                    )
-                digest.update(chunk)
-                await asyncio.to_thread(file.write, chunk)
-                work.progress(100 * size / total if total else 0, "downloading")
-        if kind is None:
-            raise InputError("the address leads to an empty file")
-        key = f"audio/{digest.hexdigest()}.{kind}"
-        await work.pin(key)
-        if not await store.exists(key):
-            await store.put_file(key, path)
+    row, store = work.row, work.resources.store
+    kept = store.kept(f"download-{row['id']}")
+    work.closing.append(partial(_forget, work, kept))
+    fetch = download_song.fetch if row["spotify"] else download_link.fetch
+    found = await fetch(work, kept, FETCHED)
+    length = await _decode(work, found)
+    key = f"audio/{found.sha256}.{found.format}"
+    cover = await asyncio.to_thread(download_song.cover_key, found.cover)
+    await work.pin(key, *([cover] if cover else []))
+    work.progress(99, "keeping it")
+    # Copies: the folder goes with the job, not before; the next attempt finds what this one fetched.
+    for name, path in ((key, found.path), (cover, found.cover)):
+        if name and path and not await store.exists(name):
+            await store.copy_file(name, path)
 
     async def record(session: Session) -> None:
-        await session.run("result_track_audio", id=row["track_id"], audio_key=key)
+        told = {name: found.facts.get(name) for name in ("title", "artist", "album")}
+        await session.run(
+            "result_download",
+            id=row["track_id"],
+            audio_key=key,
+            cover_key=cover,
+            duration_ms=length,
+            **told,
+        )
         if row["then_model"]:
             await session.run(
                 "record_follow_processing", track=row["track_id"], model=row["then_model"]
@@ -89,79 +81,24 @@ async def _perform(work: Run) -> Record:
     return record
 
 
-def _address(row: Row) -> str:
-    """Where the audio is."""
-    if row["audio_address"]:
-        return str(row["audio_address"])
-    if (urlsplit(row["address"]).hostname or "").lower().endswith("spotify.com"):
+async def _decode(work: Run, found: Fetched) -> int:
+    """The length of what was really decoded, in ms."""
+    work.share = (FETCHED, 99)
+    checked = await work.call("audio_check", "check", audio=str(found.path))
+    length = int(checked["duration_ms"])
+    if found.told_ms and abs(length - found.told_ms) > TOLERANCE_MS:
         raise InputError(
-            "Spotify's address says what the track is, not where its audio is: give the address of an audio file as"
-            " audio_address, or upload the file"
+            f"what was found is {length / 1000:.0f} s long, the track {found.told_ms / 1000:.0f} s: it is another"
+            " recording; give the address of the right one as audio_address, or upload the file"
         )
-    return str(row["address"])
+    if checked["peak"] == 0:
+        raise InputError("what was found is silent from beginning to end")
+    return length
 
 
-async def _stream(
-    client: httpx.AsyncClient, address: str, private: bool
-) -> AsyncIterator[tuple[bytes, int]]:
-    """Chunks of at least HEAD bytes (but for the last) with the total length, 0 if unknown."""
-    for _ in range(MAX_REDIRECTS + 1):
-        request = await _request(client, address, private)
-        response = await client.send(request, stream=True)
-        try:
-            if response.is_redirect:
-                address = urljoin(address, response.headers.get("location", ""))
-                continue
-            if response.status_code >= 500 or response.status_code == 429:
-                raise SfaError(f"the server answered {response.status_code}; it may work later")
-            if response.status_code != 200:
-                raise InputError(f"the server answered {response.status_code} for this address")
-            # The length of an encoded body says nothing about the file's.
-            encoded = "content-encoding" in response.headers
-            total = 0 if encoded else int(response.headers.get("content-length") or 0)
-            async for chunk in response.aiter_bytes(1 << 18):
-                yield chunk, total
-            return
-        except httpx.HTTPError as error:
-            raise SfaError(f"the download broke off: {type(error).__name__}") from error
-        finally:
-            await response.aclose()
-    raise InputError(f"the address redirects more than {MAX_REDIRECTS} times")
-
-
-def _public(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    """Whether an address is everybody's, and no wrapping of one that is not."""
-    if isinstance(ip, ipaddress.IPv6Address):
-        if ip in _NAT64 or ip.sixtofour or ip.teredo or ip.is_site_local:
-            return False
-        if ip.ipv4_mapped:
-            return _public(ip.ipv4_mapped)
-    return ip.is_global and not ip.is_multicast
-
-
-async def _request(client: httpx.AsyncClient, address: str, private: bool) -> httpx.Request:
-    parts = urlsplit(address)
-    host = parts.hostname
-    if parts.scheme not in ("http", "https") or not host:
-        raise InputError("only http and https addresses can be downloaded")
-    if private:
-        return client.build_request("GET", address, headers=_AS_IT_IS)
-    try:
-        port = parts.port or (443 if parts.scheme == "https" else 80)
-        found = await asyncio.get_running_loop().run_in_executor(
-            None, partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
-        )
-    except (OSError, ValueError) as error:
-        raise SfaError(f"the host {host} cannot be found") from error
-    ips = [ipaddress.ip_address(entry[4][0]) for entry in found]
-    if not ips or not all(_public(ip) for ip in ips):
-        raise InputError(
-            f"{host} is a private address; downloads from there are switched off (setting download_private)"
-        )
-    literal = f"[{ips[0]}]" if ips[0].version == 6 else str(ips[0])
-    pinned = httpx.URL(address).copy_with(host=literal.strip("[]"))
-    request = client.build_request(
-        "GET", pinned, headers={**_AS_IT_IS, "Host": parts.netloc.rsplit("@", 1)[-1]}
-    )
-    request.extensions["sni_hostname"] = host
-    return request
+async def _forget(work: Run, kept: Path) -> None:
+    """Remove what the job kept between its attempts, if there will be no other."""
+    async with work.resources.db.session() as session:
+        alive = await session.one("download_alive", id=work.row["id"])
+    if alive is None:
+        await asyncio.to_thread(shutil.rmtree, kept, ignore_errors=True)

@@ -10,6 +10,7 @@ import logging
 
 import procrastinate
 
+from sfa import files
 from sfa.jobs import standalone
 from sfa.objects import sweep
 from sfa.queue.app import app
@@ -25,6 +26,9 @@ STATEMENTS = (
     "piece_prune",
 )
 
+BATCHES = 10
+"""How many batches of files are looked for in one run."""
+
 
 @app.task(name="housekeeping", queue="default", queueing_lock="housekeeping", pass_context=True)
 async def housekeeping(context: procrastinate.JobContext) -> None:
@@ -39,3 +43,6 @@ async def housekeeping(context: procrastinate.JobContext) -> None:
                 log.info("%s: %d rows", name, total)
     if removed := await sweep(resources.db, resources.store):
         log.info("%d objects that nobody needed", removed)
+    gone = sum([await files.look(resources.db, resources.store) for _ in range(BATCHES)])
+    if gone:
+        log.warning("%d tracks whose audio has gone from the store", gone)

@@ -20,6 +20,7 @@ from sfa.jobs.standalone import Again
 from sfa.queue.app import app
 from sfa.queue.attempt import Record
 from sfa.spotify import Page, Spotify
+from sfa.spotify_account import Account
 
 PAUSES = 100
 """How often a source may ask for patience before the import gives up."""
@@ -36,7 +37,9 @@ async def perform(work: Run) -> Record:
     row = work.row
     offset: int | None = row["next_offset"]
     async with httpx.AsyncClient(follow_redirects=False) as http:
-        spotify = Spotify(work.resources.config, http)
+        config, db = work.resources.config, work.resources.db
+        access = await Account(config, db, http, row["user_id"]).access()
+        spotify = Spotify(config, http, access)
         while offset is not None:
             try:
                 page = await spotify.page(row["kind"], row["spotify_id"], offset)

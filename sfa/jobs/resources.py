@@ -11,9 +11,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from sfa import spotdl
 from sfa.config import Config
 from sfa.db import Database
-from sfa.errors import DatabaseUnavailable
+from sfa.errors import DatabaseUnavailable, InputError
 from sfa.ports import memory
 from sfa.ports.pool import Pool
 from sfa.ports.process import tidy
@@ -29,9 +30,17 @@ log = logging.getLogger(__name__)
 
 PROGRAMS = {
     "analyzer": "sfa.ports.children.analyzer",
+    "batch_cover_art": "sfa.ports.children.batch_cover_art",
+    "audio_check": "sfa.ports.children.audio_check",
     "demucs_runner": "sfa.ports.children.demucs_runner",
     "exporter": "sfa.ports.children.exporter",
+    "spotify_dl": "sfa.ports.children.spotify_dl",
 }
+MISSING = (
+    "spotdl's environment is not there, so that recordings of Spotify's tracks can't be fetched: run bin/setup, give the"
+    " address of an audio file as audio_address, or upload the file"
+)
+IN_SPOTDL = frozenset({"batch_cover_art", "spotify_dl"})
 ON_GPU = frozenset({"demucs_runner"})
 
 
@@ -143,7 +152,7 @@ class Resources:
         threads = str(max(1, (os.cpu_count() or 1) // slots))
         return PortSpec(
             name=port,
-            command=(sys.executable, "-m", PROGRAMS[port]),
+            command=self._command(port),
             device=device,
             env={
                 **({} if device.startswith("cuda") else {"CUDA_VISIBLE_DEVICES": ""}),
@@ -161,3 +170,11 @@ class Resources:
                 ),
             },
         )
+
+    def _command(self, port: str) -> tuple[str, ...]:
+        if port not in IN_SPOTDL:
+            return (sys.executable, "-m", PROGRAMS[port])
+        python = spotdl.interpreter(self.config)
+        if python is None:
+            raise InputError(MISSING)
+        return spotdl.command(python, PROGRAMS[port])

@@ -16,7 +16,7 @@ from typing import Any
 
 import procrastinate
 
-from sfa import objects
+from sfa import files, objects
 from sfa.catalog import Kind
 from sfa.db import Row, Session
 from sfa.errors import (
@@ -55,6 +55,9 @@ class Run:
 
     on_checkpoint: Callable[[Mapping[str, Any]], None] | None = None
     """Hears each checkpoint of the attempt's child, beside the database."""
+
+    share: tuple[float, float] = (0.0, 100.0)
+    """From which to which percent of the job the calls to come take it."""
 
     closing: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
     """What to do when the attempt has ended, however it did."""
@@ -103,8 +106,14 @@ class Run:
     async def call(self, port: str, op: str, **args: Any) -> Mapping[str, Any]:
         """Have a port's child do ``op``; its result. Raises `PortFailure`.
 
+        Its progress is the job's within `share`.
         What an earlier attempt's child sent as its last checkpoint comes back to it as ``resume``.
         """
+        first, last = self.share
+
+        def on_progress(percent: float, stage: str) -> None:
+            self.progress(first + (last - first) * percent / 100, stage)
+
         job, token = self.attempt.claimed.job_id, self.attempt.claimed.token
         if resume := await self.resources.checkpoints.resume(job, token, port, op):
             args["resume"] = resume
@@ -123,7 +132,7 @@ class Run:
                         op,
                         args,
                         clocks=Clocks(stall=self.kind.stall, hard=hard),
-                        on_progress=self.progress,
+                        on_progress=on_progress,
                         on_checkpoint=lambda data: self._checkpoint(port, op, data),
                     )
                 except PortFailure as failure:
@@ -188,6 +197,8 @@ async def _run(
             # If the lease is there after all, the job goes back; if not, the token keeps this from doing harm.
             log.warning("job %s: %s", attempt.claimed.job_id, attempt.stop_reason.value)
     except Exception as error:
+        if isinstance(error, ObjectMissing) and running is not None:
+            await _missed(running)
         outcome = classify(kind, attempt.claimed.attempts + 1, error)
         expected = isinstance(error, (SfaError, PortFailure))
         log.log(
@@ -218,6 +229,13 @@ async def _run(
         await attempt.finish(outcome)
     await _settle(running)
     return outcome
+
+
+async def _missed(running: Run) -> None:
+    """If it is the track's own audio that is not there, write that down: it is offered for download again."""
+    row, resources = running.row, running.resources
+    if (key := row.get("audio_key")) and not await resources.store.exists(key):
+        await files.tell(resources.db, [row["track_id"]], [key], [True])
 
 
 async def _load(resources: Resources, kind: Kind, job_id: str) -> Row:

@@ -17,6 +17,7 @@ app = procrastinate.App(
         "sfa.jobs.analysis",
         "sfa.jobs.cleanup",
         "sfa.jobs.auto_cue",
+        "sfa.jobs.covers",
         "sfa.jobs.download",
         "sfa.jobs.exports",
         "sfa.jobs.housekeeping",

@@ -18,6 +18,7 @@ KINDS = {
     "processing": mark("Separation"),
     "analysis": mark("Analysis"),
     "import": mark("Import"),
+    "covers": mark("Covers"),
     "export": mark("Export"),
     "auto_cue": mark("Cue points"),
     "multistem": mark("Many stems"),

@@ -9,10 +9,12 @@ from starlette.staticfiles import StaticFiles
 from sfa.config import Config
 from sfa.web.immutable import Immutable
 from sfa.web.render import DIST
+from sfa.web.routes.covers import media_cover, track_download
 from sfa.web.routes.cues import cue_add, cue_change
 from sfa.web.routes.events import events
 from sfa.web.routes.health import health
 from sfa.web.routes.home import home
+from sfa.web.routes.imports import import_begin, import_choose, import_show, imports_list
 from sfa.web.routes.job import job
 from sfa.web.routes.job_control import job_cancel, job_retry
 from sfa.web.routes.jobs_bulk import jobs_bulk
@@ -24,6 +26,7 @@ from sfa.web.routes.queues import queue_steer, queues
 from sfa.web.routes.schedule import schedule, schedule_steer
 from sfa.web.routes.settings import settings_choose, settings_show
 from sfa.web.routes.sign_in import sign_in, sign_out
+from sfa.web.routes.spotify import spotify_callback, spotify_connect, spotify_forget
 from sfa.web.routes.stems_live import media_piece, stems_live
 from sfa.web.routes.track import track
 from sfa.web.routes.track_data import track_analysis, track_mixer
@@ -70,6 +73,15 @@ def routes(config: Config) -> list[Route | Mount]:
         Route("/jobs/{id}", job),
         Route("/jobs/{id}/cancel", job_cancel, methods=["POST"]),
         Route("/jobs/{id}/retry", job_retry, methods=["POST"]),
+        Route("/tracks/{id}/download", track_download, methods=["POST"]),
+        Route("/media/covers/{id}", media_cover),
+        Route("/spotify/connect", spotify_connect),
+        Route("/spotify/callback", spotify_callback),
+        Route("/spotify/forget", spotify_forget, methods=["POST"]),
+        Route("/imports", imports_list),
+        Route("/imports", import_begin, methods=["POST"]),
+        Route("/imports/{id}", import_show),
+        Route("/imports/{id}/choose", import_choose, methods=["POST"]),
         Route("/queues", queues),
         Route("/queues/{name}", queue_steer, methods=["POST"]),
         Route("/ports", ports),

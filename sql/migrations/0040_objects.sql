@@ -105,6 +105,7 @@ END $$;
 
 CREATE FUNCTION sfa_object_needed(_key text) RETURNS boolean LANGUAGE sql VOLATILE AS $$
     SELECT EXISTS (SELECT FROM tracks WHERE audio_key = _key)
+        OR EXISTS (SELECT FROM tracks WHERE album_art_key = _key)
         OR EXISTS (SELECT FROM stems WHERE audio_key = _key)
         OR EXISTS (SELECT FROM stem_pieces WHERE audio_key = _key)
         OR EXISTS (SELECT FROM exports WHERE audio_key = _key)

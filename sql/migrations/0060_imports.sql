@@ -77,6 +77,62 @@ CREATE TABLE import_items (
 CREATE INDEX import_items_track_idx ON import_items (track_id);
 CREATE INDEX import_items_download_idx ON import_items (download_job_id);
 
+-- When a track's file was last looked for in the store, and since when it has not been there. The track keeps its key: a
+-- store that is away for an hour must cost nothing.
+CREATE TABLE track_files (
+    track_id uuid PRIMARY KEY REFERENCES tracks ON DELETE CASCADE,
+    audio_key text NOT NULL,
+    looked_at timestamptz NOT NULL DEFAULT now(),
+    missing_since timestamptz
+);
+CREATE INDEX track_files_missing_idx ON track_files (track_id) WHERE missing_since IS NOT NULL;
+
+-- Whether a track's audio is there, as far as anybody has looked.
+CREATE FUNCTION sfa_has_audio(_track uuid, _key text) RETURNS boolean LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
+    SELECT _key IS NOT NULL AND NOT EXISTS (SELECT FROM track_files f WHERE f.track_id = _track AND f.audio_key = _key AND f.missing_since IS NOT NULL)
+$$;
+
+-- Somebody looked for files; how many are newly missing. Whoever looks at the track's page is told.
+CREATE FUNCTION sfa_files_looked_v1(_tracks uuid[], _keys text[], _missing boolean[]) RETURNS bigint LANGUAGE sql SET search_path FROM CURRENT AS $$
+    WITH looked AS (
+        SELECT t.id, u.key, u.missing, f.missing_since
+        FROM unnest(_tracks, _keys, _missing) AS u (track, key, missing)
+        JOIN tracks t ON t.id = u.track AND t.audio_key = u.key
+        LEFT JOIN track_files f ON f.track_id = t.id AND f.audio_key = u.key
+    ), kept AS (
+        INSERT INTO track_files (track_id, audio_key, missing_since) SELECT id, key, CASE WHEN missing THEN now() END FROM looked
+        ON CONFLICT (track_id) DO UPDATE SET audio_key = excluded.audio_key, looked_at = now(),
+            missing_since = CASE WHEN excluded.missing_since IS NULL THEN NULL
+                WHEN track_files.audio_key = excluded.audio_key THEN coalesce(track_files.missing_since, excluded.missing_since)
+                ELSE excluded.missing_since END
+    ), told AS MATERIALIZED (
+        SELECT pg_notify('sfa_changed', 'track:' || id) FROM looked WHERE missing <> (missing_since IS NOT NULL)
+    )
+    SELECT count(*) FILTER (WHERE missing AND missing_since IS NULL) FROM looked, LATERAL (SELECT count(*) FROM told) once
+$$;
+
+-- Download a track's audio again, from where it came; NULL: nobody knows where that was (it was uploaded).
+CREATE FUNCTION sfa_download_again(_track uuid) RETURNS uuid LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+DECLARE
+    found record;
+    job uuid;
+BEGIN
+    SELECT id INTO job FROM download_jobs WHERE track_id = _track AND status IN ('waiting', 'running', 'retrying') LIMIT 1;
+    IF job IS NOT NULL THEN
+        RETURN job;
+    END IF;
+    SELECT coalesce(d.address, 'https://open.spotify.com/track/' || t.spotify_id) AS address, d.audio_address INTO found
+    FROM tracks t LEFT JOIN LATERAL (SELECT address, audio_address FROM download_jobs WHERE track_id = t.id ORDER BY inserted_at DESC LIMIT 1) d ON true
+    WHERE t.id = _track;
+    IF found.address IS NULL THEN
+        RETURN NULL;
+    END IF;
+    -- Its separations are there; nothing follows.
+    INSERT INTO download_jobs (track_id, address, audio_address, then_model) VALUES (_track, found.address, found.audio_address, NULL)
+    RETURNING id INTO job;
+    RETURN job;
+END $$;
+
 INSERT INTO job_kinds (task_name, queue_name, domain_table, arguments, max_attempts) VALUES
     ('import', 'default', 'imports', '{address,choose,then_model,user_id}', 5);
 UPDATE job_kinds SET arguments = arguments || '{audio_address}' WHERE task_name = 'download';
@@ -94,6 +150,30 @@ CREATE FUNCTION sfa_spotify_address(_address text) RETURNS text[] LANGUAGE sql I
         regexp_match(_address, '^\s*(?:https?://)?(?:open|play|www)\.spotify\.com/(?:intl-[a-z]{2,3}(?:-[a-z]{2,4})?/)?(?:embed/)?(?:user/[^/?#\s]+/)?(track|album|playlist)/([a-z0-9]{22})/?(?:[?#]\S*)?\s*$', 'i'),
         regexp_match(_address, '^\s*spotify:(?:user:[^:\s]+:)?(track|album|playlist):([a-z0-9]{22})(?:\?\S*)?\s*$', 'i')) m
 $$;
+
+-- An address alone is enough for a download: the track is made on the way, titled by the last part of the address. What
+-- Spotify names is the user's own track of that id; its name comes with the download.
+CREATE OR REPLACE FUNCTION sfa_download_fill() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+DECLARE
+    parsed text[] := sfa_spotify_address(NEW.address);
+BEGIN
+    IF parsed[1] <> 'track' THEN
+        PERFORM sfa_refuse('download_jobs_one_track', format('"%s" is the address of a whole %s', left(NEW.address, 200), parsed[1]),
+            'Import it: INSERT INTO imports (address) VALUES (…).');
+    END IF;
+    IF parsed IS NOT NULL THEN
+        NEW.address := 'https://open.spotify.com/track/' || parsed[2];
+    END IF;
+    IF NEW.track_id IS NULL AND parsed[1] = 'track' THEN
+        INSERT INTO tracks (title, source, spotify_id) VALUES (parsed[2], 'spotify', parsed[2]) ON CONFLICT (user_id, spotify_id) DO NOTHING;
+        SELECT id INTO NEW.track_id FROM tracks WHERE user_id = sfa_local_owner() AND spotify_id = parsed[2];
+    ELSIF NEW.track_id IS NULL AND length(NEW.address) > 0 THEN
+        INSERT INTO tracks (title, source)
+        VALUES (left(coalesce(nullif(substring(NEW.address FROM '([^/?#]+)/*(?:[?#].*)?$'), ''), NEW.address), 500), 'link')
+        RETURNING id INTO NEW.track_id;
+    END IF;
+    RETURN NEW;
+END $$;
 
 CREATE FUNCTION sfa_import_before_insert() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 DECLARE
@@ -156,7 +236,7 @@ BEGIN
            f.reason, t.id
     FROM jsonb_to_recordset(_items) AS f (position integer, spotify_id text, title text, artist text, album text, duration_ms integer, facts jsonb, reason text)
     JOIN imports i ON i.id = _import
-    LEFT JOIN tracks t ON t.user_id = i.user_id AND t.spotify_id = f.spotify_id AND t.audio_key IS NOT NULL AND f.reason IS NULL
+    LEFT JOIN tracks t ON t.user_id = i.user_id AND t.spotify_id = f.spotify_id AND sfa_has_audio(t.id, t.audio_key) AND f.reason IS NULL
     ON CONFLICT (import_id, position) DO NOTHING;
     UPDATE imports SET title = coalesce(_title, title), artist = coalesce(_artist, artist), total = coalesce(_total, total),
         notice = coalesce(_notice, notice), next_offset = _next
@@ -185,7 +265,8 @@ BEGIN
         WHERE import_id = _import AND (_positions IS NULL OR position = ANY (_positions))
           AND (status = 'found' OR status = 'failed' AND _positions IS NOT NULL AND spotify_id IS NOT NULL
                OR status = 'queued' AND _positions IS NOT NULL AND download_job_id IN (SELECT id FROM download_jobs WHERE status IN ('failed', 'cancelled'))
-               OR status = 'queued' AND download_job_id IS NULL)
+               OR status = 'queued' AND download_job_id IS NULL
+               OR _positions IS NOT NULL AND track_id IN (SELECT f.track_id FROM track_files f WHERE f.missing_since IS NOT NULL))
         ORDER BY spotify_id, position FOR UPDATE
     LOOP
         INSERT INTO tracks (user_id, title, artist, album, duration_ms, source, spotify_id)
@@ -193,7 +274,7 @@ BEGIN
         ON CONFLICT (user_id, spotify_id) DO NOTHING;
         SELECT * INTO track FROM tracks WHERE user_id = parent.user_id AND spotify_id = item.spotify_id FOR NO KEY UPDATE;
         job := NULL;
-        IF track.audio_key IS NULL THEN
+        IF NOT sfa_has_audio(track.id, track.audio_key) THEN
             SELECT id INTO job FROM download_jobs WHERE track_id = track.id AND status IN ('waiting', 'running', 'retrying') LIMIT 1;
             IF job IS NULL THEN
                 INSERT INTO download_jobs (track_id, address, audio_address, then_model)
@@ -211,10 +292,13 @@ END $$;
 
 -- ---------------------------------------------------------------- views for people
 
--- What became of each item: found, linked, waiting, downloading, downloaded, failed or cancelled, with the reason.
+-- What became of each item: found, linked, waiting, downloading, downloaded, failed, cancelled, or missing (its file has
+-- gone from the store), with the reason.
 CREATE VIEW sfa_import_items AS
     SELECT i.import_id, i.position, i.title, i.artist, i.album, i.duration_ms, i.spotify_id, i.track_id, i.download_job_id, i.audio_address,
-           CASE WHEN i.status <> 'queued' THEN i.status::text
+           CASE WHEN i.status IN ('linked', 'queued') AND (d.status IS NULL OR d.status = 'completed') AND t.audio_key IS NOT NULL
+                     AND NOT sfa_has_audio(t.id, t.audio_key) THEN 'missing'
+                WHEN i.status <> 'queued' THEN i.status::text
                 WHEN d.status IS NULL THEN CASE WHEN t.id IS NULL THEN 'removed' ELSE 'cancelled' END
                 WHEN d.status = 'running' THEN 'downloading'
                 WHEN d.status = 'completed' THEN 'downloaded'
@@ -234,6 +318,64 @@ CREATE VIEW sfa_imports AS
                count(*) FILTER (WHERE status IN ('failed', 'cancelled')) AS failed
         FROM sfa_import_items i WHERE i.import_id = m.id) c;
 
+-- ---------------------------------------------------------------- covers for many tracks
+
+-- One job: the covers of an import's tracks, or of the tracks that are named, fetched five at a time. What has one is left out.
+CREATE TABLE cover_jobs (
+    id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    user_id integer NOT NULL DEFAULT sfa_local_owner() REFERENCES users ON DELETE CASCADE,
+    task_name text NOT NULL DEFAULT 'covers' REFERENCES job_kinds DEFERRABLE INITIALLY DEFERRED,
+    import_id uuid REFERENCES imports ON DELETE CASCADE,
+    track_ids uuid[] NOT NULL DEFAULT '{}',
+    -- The longer side in pixels, at most.
+    size integer NOT NULL DEFAULT 640,
+    status job_status NOT NULL DEFAULT 'waiting',
+    progress real NOT NULL DEFAULT 0,
+    stage text,
+    error text,
+    error_kind error_kind,
+    attempt integer NOT NULL DEFAULT 0,
+    priority integer NOT NULL DEFAULT 0,
+    scheduled_at timestamptz,
+    queue_job_id bigint NOT NULL UNIQUE,
+    -- {"found": 12, "failed": [{"track": …, "reason": …}]}
+    result jsonb,
+    inserted_at timestamptz NOT NULL DEFAULT now(),
+    started_at timestamptz,
+    finished_at timestamptz,
+    CONSTRAINT cover_jobs_of_something CHECK (import_id IS NOT NULL OR cardinality(track_ids) > 0),
+    CONSTRAINT cover_jobs_count CHECK (cardinality(track_ids) <= 1000),
+    CONSTRAINT cover_jobs_size_range CHECK (size BETWEEN 64 AND 3000),
+    CONSTRAINT cover_jobs_progress_range CHECK (progress BETWEEN 0 AND 100),
+    CONSTRAINT cover_jobs_finished_at CHECK ((status IN ('completed', 'failed', 'cancelled')) = (finished_at IS NOT NULL)),
+    CONSTRAINT cover_jobs_failed_says_why CHECK (status <> 'failed' OR error IS NOT NULL)
+) WITH (fillfactor = 70);
+CREATE INDEX cover_jobs_page_idx ON cover_jobs (user_id, inserted_at DESC, id DESC);
+CREATE UNIQUE INDEX cover_jobs_one_active ON cover_jobs (import_id) WHERE finished_at IS NULL AND import_id IS NOT NULL;
+
+INSERT INTO job_kinds (task_name, queue_name, domain_table, arguments, max_attempts) VALUES
+    ('covers', 'download', 'cover_jobs', '{import_id,track_ids,size,user_id}', 3);
+
+CREATE FUNCTION sfa_cover_before_insert() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+    IF NEW.status <> 'waiting' THEN
+        PERFORM sfa_refuse('cover_jobs_starts_waiting', format('a new job is "waiting", not "%s": its status follows the queue', NEW.status));
+    END IF;
+    IF NEW.import_id IS NOT NULL THEN
+        NEW.user_id := coalesce((SELECT user_id FROM imports WHERE id = NEW.import_id), NEW.user_id);
+    END IF;
+    IF NEW.queue_job_id IS NULL THEN
+        NEW.queue_job_id := nextval('procrastinate_jobs_id_seq');
+    ELSIF NEW.queue_job_id::text IS DISTINCT FROM current_setting('sfa.enqueuing', true) THEN
+        PERFORM sfa_refuse('cover_jobs_queue_job_id_given', 'queue_job_id is given by the queue: leave it out');
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER sfa_job_before_insert BEFORE INSERT ON cover_jobs FOR EACH ROW EXECUTE FUNCTION sfa_cover_before_insert();
+CREATE TRIGGER sfa_job_after_insert AFTER INSERT ON cover_jobs REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION sfa_job_after_insert();
+CREATE TRIGGER sfa_job_after_delete AFTER DELETE ON cover_jobs REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION sfa_job_after_delete();
+CREATE TRIGGER sfa_job_guard_status BEFORE UPDATE OF status ON cover_jobs FOR EACH ROW WHEN (OLD.status IS DISTINCT FROM NEW.status) EXECUTE FUNCTION sfa_job_guard_status();
+
 CREATE OR REPLACE VIEW sfa_jobs AS
     SELECT 'download' AS kind, id, queue_job_id, track_id, user_id, address AS detail, status, progress, stage, error,
            error_kind, attempt, priority, scheduled_at, inserted_at, started_at, finished_at FROM download_jobs
@@ -246,4 +388,7 @@ CREATE OR REPLACE VIEW sfa_jobs AS
            error_kind, attempt, priority, scheduled_at, inserted_at, started_at, finished_at FROM analysis_jobs
     UNION ALL
     SELECT 'import', id, queue_job_id, NULL, user_id, coalesce(title, address), status, progress, stage, error,
-           error_kind, attempt, priority, scheduled_at, inserted_at, started_at, finished_at FROM imports;
+           error_kind, attempt, priority, scheduled_at, inserted_at, started_at, finished_at FROM imports
+    UNION ALL
+    SELECT 'covers', id, queue_job_id, NULL, user_id, 'covers', status, progress, stage, error,
+           error_kind, attempt, priority, scheduled_at, inserted_at, started_at, finished_at FROM cover_jobs;

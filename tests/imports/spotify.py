@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import threading
 from collections import Counter
@@ -14,12 +16,12 @@ def ident(number: int, letter: str = "t") -> str:
     return f"{letter}{number:021d}"
 
 
-def track(number: int) -> dict[str, Any]:
+def track(number: int, seconds: float = 200, cover: str = "") -> dict[str, Any]:
     return {
-        "type": "track", "id": ident(number), "name": f"Song {number}", "duration_ms": 200_000 + number,
+        "type": "track", "id": ident(number), "name": f"Song {number}", "duration_ms": round(seconds * 1000) + number,
         "artists": [{"name": "The Testers"}, {"name": "A Guest"}], "is_local": False, "track_number": 1,
         "external_ids": {"isrc": f"XX{number:010d}"},
-        "album": {"id": ident(1, "a"), "name": "An Album", "artists": [{"name": "The Testers"}], "images": []},
+        "album": {"id": ident(1, "a"), "name": "An Album", "artists": [{"name": "The Testers"}], "images": [{"url": cover, "width": 640}] if cover else []},
     }  # fmt: skip
 
 
@@ -28,7 +30,12 @@ class Spotify:
 
     def __init__(self) -> None:
         self.books: Counter[str] = Counter()
-        self.playlist: list[dict[str, Any] | None] = [track(n) for n in range(120)]
+        self.seconds: float = 200
+        self.cover = ""
+        self.playlist = self.tracks(120)
+        self.codes: dict[str, dict[str, str]] = {}
+        self.refreshing = ""
+        self.access = ""
         self.busy = 0
         self.retry_after = "7"
         self.hold = threading.Event()
@@ -49,13 +56,19 @@ class Spotify:
         self.server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self.server.server_port}"
 
+    def tracks(self, count: int) -> list[dict[str, Any] | None]:
+        return [track(n, self.seconds, self.cover) for n in range(count)]
+
     def answer(self, request: BaseHTTPRequestHandler) -> None:
-        request.rfile.read(int(request.headers.get("content-length") or 0))
+        sent = request.rfile.read(int(request.headers.get("content-length") or 0))
+        form = {name: values[0] for name, values in parse_qs(sent.decode()).items()}
+        token = request.headers.get("authorization", "").removeprefix("Bearer ")
+        theirs = bool(self.access) and token == self.access
         parts = urlsplit(request.path)
         query = {name: values[0] for name, values in parse_qs(parts.query).items()}
         self.books[request.path] += 1
         headers: dict[str, str] = {}
-        status, body = self._body(parts.path, query, headers)
+        status, body = self._body(parts.path, query | form, headers, theirs)
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         request.send_response(status)
         for name, value in headers.items():
@@ -64,7 +77,46 @@ class Spotify:
         request.end_headers()
         request.wfile.write(data)
 
-    def _body(self, path: str, query: dict[str, str], headers: dict[str, str]) -> tuple[int, Any]:
+    def authorize(self, asked: dict[str, str]) -> str:
+        """What the user's browser does there: look at the question, say yes, be sent back."""
+        code = f"code-{len(self.codes)}"
+        self.codes[code] = asked
+        return f"{asked['redirect_uri']}?code={code}&state={asked['state']}"
+
+    def end_sign_in(self) -> None:
+        """The user takes the sign-in back, at Spotify."""
+        self.refreshing = self.access = ""
+
+    def _token(self, form: dict[str, str]) -> tuple[int, Any]:
+        if form["grant_type"] == "authorization_code":
+            # A code is good once, for the redirect and the challenge that it was asked with.
+            asked = self.codes.pop(form.get("code", ""), {})
+            digest = hashlib.sha256(form.get("code_verifier", "").encode()).digest()
+            shown = base64.urlsafe_b64encode(digest).decode().rstrip("=")
+            if (
+                not asked
+                or asked["code_challenge"] != shown
+                or asked["redirect_uri"] != form.get("redirect_uri")
+            ):
+                return 400, {"error": "invalid_grant"}
+        elif not self.refreshing or form.get("refresh_token") != self.refreshing:
+            return 400, {"error": "invalid_grant"}
+        number = self.books["/api/token"]
+        self.refreshing, self.access = f"refresh-{number}", f"user-{number}"
+        return 200, {
+            "access_token": self.access,
+            "refresh_token": self.refreshing,
+            "expires_in": 3600,
+            "scope": "s",
+        }
+
+    def _body(
+        self, path: str, query: dict[str, str], headers: dict[str, str], theirs: bool = False
+    ) -> tuple[int, Any]:
+        if path == "/api/token" and query.get("grant_type") != "client_credentials":
+            return self._token(query)
+        if path == "/me":
+            return (200, {"id": "somebody", "display_name": "Some Body"}) if theirs else (401, {})
         if path == "/api/token":
             return 200, {"access_token": "secret", "expires_in": 3600}
         if path.startswith("/embed/"):
@@ -77,12 +129,18 @@ class Spotify:
                 headers["Retry-After"] = self.retry_after
                 return 429, {}
         match path.strip("/").split("/"):
-            case ["tracks", _]:
-                return 200, track(1)
+            case ["tracks", name]:
+                return 200, track(int(name[1:]), self.seconds, self.cover)
             case ["playlists", name] if name == ident(1, "p"):
                 return 200, {
                     "name": "A list",
                     "owner": {"display_name": "Somebody"},
+                    "tracks": self._page(0),
+                }
+            case ["playlists", name] if name == ident(2, "p") and theirs:
+                return 200, {
+                    "name": "Secret list",
+                    "owner": {"display_name": "Some Body"},
                     "tracks": self._page(0),
                 }
             case ["playlists", _, "tracks"]:

@@ -3,45 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import threading
-from collections.abc import AsyncIterator, Iterator
-from functools import partial
 from typing import Any
 
 import psycopg
 import pytest
-from psycopg.rows import dict_row
 
-from sfa.config import Config
 from tests.imports.spotify import Spotify, ident
 from tests.jobs.studio import Studio
 
 PLAYLIST = f"https://open.spotify.com/intl-de/playlist/{ident(1, 'p')}?si=abc"
-
-
-@pytest.fixture
-def spotify() -> Iterator[Spotify]:
-    stand_in = Spotify()
-    thread = threading.Thread(target=partial(stand_in.server.serve_forever, poll_interval=0.01))
-    thread.start()
-    yield stand_in
-    stand_in.hold.set()
-    stand_in.server.shutdown()
-    thread.join()
-    stand_in.server.server_close()
-
-
-@pytest.fixture
-async def studio(config: Config, dsn: str, spotify: Spotify) -> AsyncIterator[Studio]:
-    quick = dataclasses.replace(
-        config, lease_seconds=3, grace_seconds=1, drain_seconds=0, spotify_client_id="me",
-        spotify_client_secret="secret", spotify_api_url=spotify.url, spotify_accounts_url=spotify.url,
-        spotify_embed_url=f"{spotify.url}/embed",
-    )  # fmt: skip
-    async with await psycopg.AsyncConnection[dict[str, Any]].connect(
-        dsn, autocommit=True, row_factory=dict_row
-    ) as db:
-        yield Studio(quick, db)
 
 
 async def begin(studio: Studio, address: str, choose: bool = False) -> str:
@@ -198,18 +168,3 @@ async def test_what_is_not_there_fails_at_once(studio: Studio) -> None:
         row = await listed(studio, which)
     assert row["status"] == "failed"
     assert "knows no such" in row["error"]
-
-
-async def test_a_track_of_spotifys_is_downloaded_from_its_audio_address_only(
-    studio: Studio,
-) -> None:
-    async with studio.worker("download"):
-        await studio.db.execute(
-            "INSERT INTO download_jobs (address) VALUES (%s)",
-            [f"https://open.spotify.com/track/{ident(1)}"],
-        )
-        row = await studio.until(
-            "SELECT * FROM download_jobs", expect=lambda row: row["finished_at"] is not None
-        )
-    assert (row["status"], row["error_kind"]) == ("failed", "input")
-    assert "audio_address" in row["error"]

@@ -17,7 +17,7 @@ import pytest
 import soundfile
 
 from sfa.errors import InputError, SfaError
-from sfa.jobs import download
+from sfa.jobs import download_link
 from tests.jobs.studio import Studio
 
 
@@ -86,7 +86,7 @@ async def fetch(studio: Studio, address: str) -> dict[str, object]:
 async def test_an_address_becomes_a_track_with_audio_and_is_separated_next(
     studio: Studio, site: str
 ) -> None:
-    studio.config = dataclasses.replace(studio.config, download_private=True)
+    studio.config = dataclasses.replace(studio.config, download_private=True, download_http=True)
     async with studio.worker("download"):
         for path in ("/song.wav", "/moved", "/zipped"):
             job = await fetch(studio, site + path)
@@ -114,7 +114,7 @@ async def test_an_address_becomes_a_track_with_audio_and_is_separated_next(
 async def test_what_is_no_audio_is_refused_at_once(
     studio: Studio, site: str, path: str, says: str
 ) -> None:
-    studio.config = dataclasses.replace(studio.config, download_private=True)
+    studio.config = dataclasses.replace(studio.config, download_private=True, download_http=True)
     async with studio.worker("download"):
         job = await fetch(studio, site + path)
     assert (job["status"], job["error_kind"], job["attempt"]) == ("failed", "input", 1)
@@ -122,7 +122,7 @@ async def test_what_is_no_audio_is_refused_at_once(
 
 
 async def test_a_broken_server_is_tried_again(studio: Studio, site: str) -> None:
-    studio.config = dataclasses.replace(studio.config, download_private=True)
+    studio.config = dataclasses.replace(studio.config, download_private=True, download_http=True)
     job = await studio.one(
         "INSERT INTO download_jobs (address) VALUES (%s) RETURNING id", site + "/broken"
     )
@@ -135,7 +135,17 @@ async def test_a_broken_server_is_tried_again(studio: Studio, site: str) -> None
     assert "503" in row["error"]
 
 
+async def test_addresses_are_refused_until_the_settings_allow_them(
+    studio: Studio, site: str
+) -> None:
+    async with studio.worker("download"):
+        job = await fetch(studio, site + "/song.wav")
+    assert (job["status"], job["error_kind"]) == ("failed", "input")
+    assert "download_http" in str(job["error"])
+
+
 async def test_private_addresses_are_refused_unless_allowed(studio: Studio, site: str) -> None:
+    studio.config = dataclasses.replace(studio.config, download_http=True)
     async with studio.worker("download"):
         job = await fetch(studio, site + "/song.wav")
     assert job["status"] == "failed"
@@ -150,7 +160,7 @@ async def test_private_addresses_are_refused_unless_allowed(studio: Studio, site
 async def test_no_spelling_of_a_private_address_gets_through(address: str) -> None:
     async with httpx.AsyncClient() as client:
         with pytest.raises((InputError, SfaError), match=r"private address|cannot be found"):
-            await download._request(client, address, private=False)
+            await download_link._request(client, address, private=False)
 
 
 async def test_the_connection_goes_to_the_address_that_was_checked(
@@ -159,7 +169,9 @@ async def test_the_connection_goes_to_the_address_that_was_checked(
     answers = [(2, 1, 6, "", ("93.184.216.34", 443))]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: answers)
     async with httpx.AsyncClient() as client:
-        request = await download._request(client, "https://music.example:443/a?b=c", private=False)
+        request = await download_link._request(
+            client, "https://music.example:443/a?b=c", private=False
+        )
     assert request.url.host == "93.184.216.34"
     assert request.headers["host"] == "music.example:443"
     assert request.extensions["sni_hostname"] == "music.example"

@@ -104,6 +104,25 @@ def test_the_front_end_is_built_when_its_sources_change(checkout: Path) -> None:
     assert (checkout / "built").read_text() == "built\n" * 3
 
 
+def test_without_spotdl_it_goes_on_and_tries_again_when_asked(checkout: Path) -> None:
+    (checkout / "constraints-spotdl.txt").write_text("spotdl==4.6.0\n")
+    first = setup(checkout, "-q")
+    # There is no interpreter where the stand-in made none.
+    assert first.returncode == 0, first.stderr
+    assert "! spotdl: not installed" in first.stderr
+    assert setup(checkout, "-q").stderr == ""
+    theirs = checkout / ".venv" / "spotdl" / "bin" / "python"
+    theirs.parent.mkdir(parents=True)
+    theirs.write_text("#!/bin/sh\n")
+    theirs.chmod(0o755)
+    again = setup(checkout)
+    assert "✓ spotdl" in again.stderr
+    assert any("--no-deps -r constraints-spotdl.txt" in call for call in calls(checkout))
+    assert setup(checkout, "-q").stderr == ""
+    (checkout / "constraints-spotdl.txt").write_text("spotdl==4.6.1\n")
+    assert "✓ spotdl" in setup(checkout, "-q").stderr
+
+
 @pytest.mark.parametrize(
     ("script", "advice"),
     [

@@ -309,7 +309,8 @@ def test_an_insert_wakes_the_queue_once_a_statement_and_names_the_track(
         for channel in ("sfa_queue", "sfa_changed", "procrastinate_any_queue_v1"):
             listener.execute(f"LISTEN {channel}".encode())
         db.execute(
-            "INSERT INTO processing_jobs (track_id, model) SELECT %s, name FROM models", [track]
+            "INSERT INTO processing_jobs (track_id, model) SELECT %s, name FROM models WHERE engine <> 'lalalai'",
+            [track],
         )
         heard = [(n.channel, n.payload) for n in listener.notifies(timeout=5, stop_after=3)]
     assert heard.count(("sfa_queue", "processing")) == 1

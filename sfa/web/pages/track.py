@@ -50,6 +50,7 @@ class Track:
         chosen = next((s for s in sets if s["job_id"] == self.job_id), sets[0] if sets else None)
         return {
             "track": track,
+            "source": await session.one("track_source", id=self.track_id, user_id=self.user_id),
             "jobs": await session.all("job_track", track_id=self.track_id, user_id=self.user_id),
             "separations": sets,
             "chosen": chosen,

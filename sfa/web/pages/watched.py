@@ -9,6 +9,7 @@ from starlette.requests import Request
 from sfa.web.addresses import identity, job_of, track_of
 from sfa.web.failures import Missing
 from sfa.web.pages.home import Home
+from sfa.web.pages.imports import Import, Imports, Shown
 from sfa.web.pages.job import Job
 from sfa.web.pages.jobs import Filter, Jobs
 from sfa.web.pages.models import Models
@@ -50,6 +51,8 @@ PAGES: dict[str, Callable[[Request], Page]] = {
     "models": _models,
     "ports": _ports,
     "schedule": lambda request: Schedule(user(request).id, is_admin(request)),
+    "imports": lambda request: Imports(user(request).id, request.query_params.get("before", "")),
+    "import": lambda request: Import(user(request).id, Shown.asked(request)),
     "queues": lambda request: Queues(is_admin(request)),
 }
 
