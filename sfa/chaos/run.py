@@ -38,12 +38,13 @@ class Verdict:
 
 
 def play(
-    server: Server, scenario: Scenario, *, seed: int, keep: Callable[[Scene], None] = lambda _: None
-) -> Verdict:
+    server: Server, scenario: Scenario, *, seed: int, long: bool = False,
+    keep: Callable[[Scene], None] = lambda _: None,
+) -> Verdict:  # fmt: skip
     """Play one scenario to its end, whatever happens; ``keep`` may look at the scene before it is gone."""
     began = time.monotonic()
     with server.database() as name:
-        scene = Scene(server, name, seed=seed)
+        scene = Scene(server, name, seed=seed, long=long)
         try:
             try:
                 scenario.play(scene)
@@ -78,15 +79,16 @@ def play(
 
 
 def play_all(
-    scenarios: Sequence[Scenario], *, seed: int, keep: Callable[[Scene], None] = lambda _: None
-) -> Iterator[Verdict]:
+    scenarios: Sequence[Scenario], *, seed: int, long: bool = False,
+    keep: Callable[[Scene], None] = lambda _: None,
+) -> Iterator[Verdict]:  # fmt: skip
     """Each scenario's verdict as soon as it is there."""
     server = Server()
     try:
         server.start()
         server.prepare()
         for scenario in scenarios:
-            yield play(server, scenario, seed=seed, keep=keep)
+            yield play(server, scenario, seed=seed, long=long, keep=keep)
     finally:
         server.close()
 

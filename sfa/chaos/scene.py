@@ -38,20 +38,24 @@ class Scene:
         server: the running server.
         name: the scene's database.
         seed: of the scenario's random choices.
+        long: whether a scenario may take its full time (false).
         lease: seconds a lease lasts; grace, drain: likewise (SFA's settings of these names).
     """
 
     def __init__(
-        self, server: Server, name: str, *, seed: int = 0, lease: float = 3.0, grace: float = 1.0,
+        self, server: Server, name: str, *, seed: int = 0, long: bool = False, lease: float = 3.0, grace: float = 1.0,
         drain: float = 2.0,
     ) -> None:  # fmt: skip
         self.server = server
+        self.long = long
         self.lease, self.grace, self.drain = lease, grace, drain
         self.random = random.Random(seed)  # noqa: S311 - which fault comes next is no secret
         self.place = server.place / name
         self.place.mkdir()
         self.effects = Effects(self.place / "effects")
         self.workers: list[subprocess.Popen[bytes]] = []
+        self.others: set[int] = set()
+        """Workers that somebody else has started (supervisord, say): their children are looked for, too."""
         self.extra: list[Finding] = []
         self.struck_at = 0.0
         self.skipped = ""
@@ -121,31 +125,39 @@ class Scene:
 
     # ---------------------------------------------------------------- workers and children
 
-    def hire(self, **environment: str) -> subprocess.Popen[bytes]:
-        """Start a worker; it serves when this returns. A setting or two may differ."""
+    def environment(self, **differing: str) -> dict[str, str]:
+        """What a worker of the scene is started with."""
         dsn = self.dsn
         if self._proxy is not None:
             dsn = f"host=127.0.0.1 port={self._proxy.port} user=sfa dbname={self._name}"
         kept = {
             k: v for k, v in os.environ.items() if not k.startswith(("SFA_", "PG", "DATABASE_URL"))
         }
-        env = kept | {
+        return kept | {
             "DATABASE_URL": dsn,
             "SFA_VAR": str(self.place / "var"),
             "SFA_CHAOS_PLACE": str(self.place),
             "SFA_LEASE_SECONDS": str(self.lease),
             "SFA_GRACE_SECONDS": str(self.grace),
             "SFA_DRAIN_SECONDS": str(self.drain),
-            **environment,
+            **differing,
         }
+
+    def hire(self, program: str = "workshop", **environment: str) -> subprocess.Popen[bytes]:
+        """Start a worker; it serves when this returns. A setting or two may differ.
+
+        The program "guest" is Procrastinate's own worker, which signs on where nobody looks: it is not waited for.
+        """
         number = len(self.workers)
         with (self.place / f"worker-{number}.log").open("wb") as log:
             worker = subprocess.Popen(
-                [sys.executable, "-P", "-m", "sfa.chaos.workshop"],
-                cwd=HOME, env=env, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
+                [sys.executable, "-P", "-m", f"sfa.chaos.{program}"],
+                cwd=HOME, env=self.environment(**environment), stdout=log, stderr=log, stdin=subprocess.DEVNULL,
                 start_new_session=True,
             )  # fmt: skip
         self.workers.append(worker)
+        if program == "guest":
+            return worker
         self.until(
             lambda: worker.poll() is not None or self.sql("SELECT 1 FROM workers WHERE pid = %s", worker.pid) != [],
             "a worker registers", 60,
@@ -312,7 +324,8 @@ class Scene:
 
     def _leftovers(self) -> Iterator[str]:
         """Children whose worker is gone; a killed process takes a moment to end."""
-        marks = {f"SFA_PARENT_PID={worker.pid}".encode() for worker in self.workers}
+        staff = self.others | {worker.pid for worker in self.workers}
+        marks = {f"SFA_PARENT_PID={pid}".encode() for pid in staff}
 
         def left() -> list[int]:
             return [pid for pid, environ in _environments() if not marks.isdisjoint(environ)]

@@ -50,6 +50,11 @@ class Server:
         """Its unix socket."""
         return self._postgres.cluster.sockets / ".s.PGSQL.5432"
 
+    @property
+    def data(self) -> Path:
+        """The folder of its data."""
+        return self._postgres.cluster.data
+
     def start(self) -> None:
         """Start it; ready when this returns."""
         self._postgres.start()

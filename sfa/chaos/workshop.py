@@ -17,13 +17,18 @@ from sfa.lifetime import die_with_parent
 from sfa.readiness import wait_for_schema
 
 
+def equip() -> None:
+    """One more kind of job, and the port that does it."""
+    KINDS[QUEUE] = CHAOS
+    resources.PROGRAMS["chaos"] = "sfa.chaos.child"
+
+
 def main() -> int:
     """What ``bin/sfa worker`` does, for this queue."""
     die_with_parent()
     logging.basicConfig(format="%(asctime)s.%(msecs)03d %(levelname)s %(name)s: %(message)s")
     logging.getLogger("sfa").setLevel(logging.INFO)
-    KINDS[QUEUE] = CHAOS
-    resources.PROGRAMS["chaos"] = "sfa.chaos.child"
+    equip()
     config = Config.load()
     wait_for_schema(config)
     return worker.main(config, QUEUE)

@@ -25,6 +25,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help="scenarios (default: all)")
     parser.add_argument("--list", action="store_true", help="list the scenarios")
     parser.add_argument("--seed", type=int, default=1, help="of what is left to chance (default 1)")
+    parser.add_argument(
+        "--long", action="store_true", help="the long outage takes its 10 minutes, not one"
+    )
     parser.add_argument("--minutes", type=float, help="instead: random faults for so long")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--keep", type=Path, help="a folder for the workers' logs of what broke")
@@ -40,7 +43,7 @@ def main(config: Config, args: argparse.Namespace) -> int:
     if not args.json:
         print(f"seed {args.seed}\n{HEAD}", flush=True)
     verdicts = []
-    for verdict in play_all(scenarios, seed=args.seed, keep=_keeper(args.keep)):
+    for verdict in play_all(scenarios, seed=args.seed, long=args.long, keep=_keeper(args.keep)):
         verdicts.append(verdict)
         if not args.json:
             print(row(verdict), flush=True)

@@ -37,5 +37,5 @@ def register() -> None:
 
 
 MODULES = (
-    "processes", "database", "network", "pooler", "clock", "load", "poison", "hostile", "cancel", "deploy",
+    "processes", "company", "database", "disk", "network", "pooler", "clock", "load", "poison", "hostile", "cancel", "deploy",
 )  # fmt: skip

@@ -49,6 +49,12 @@ def outage_of_45_s(scene: Scene) -> None:
     _outage(scene, 45)
 
 
+@fault
+def outage_of_10_minutes(scene: Scene) -> None:
+    """The database is away for 10 minutes (a minute without --long), and a job finishes inside."""
+    _outage(scene, 600 if scene.long else 60)
+
+
 def _outage(scene: Scene, seconds: float) -> None:
     scene.hire()
     quick, slow = scene.submit(1, gate="now")[0], scene.submit(1, gate="later")[0]

@@ -92,11 +92,11 @@ def jobs_of_one_lock(scene: Scene) -> None:
     scene.sql("UPDATE queues SET concurrency = 8 WHERE name = 'chaos'")
     scene.hire()
     scene.hire()
-    locked = scene.submit(200)
+    locked = scene.submit(2000)
     scene.sql(
         "UPDATE procrastinate_jobs SET lock = 'one' WHERE id = ANY (%s) AND status = 'todo'", locked
     )
     scene.struck()
     free = scene.submit(4)
     scene.ended(free, 20)
-    scene.ended(seconds=120)
+    scene.ended(seconds=900)
