@@ -103,6 +103,7 @@ class Worker:
             lease,
             on_stop=lambda token, why: consumer.stop_attempt(token, why),
             on_fence=kill_all,
+            on_alive=kin.promise,
             on_gone=lambda: supervisor.escalate("this worker's row is gone; it registers afresh"),
         )
         consumer = Consumer(

@@ -3,8 +3,8 @@
 Everything a child starts inherits a mark in its environment (``SFA_PORT_MARK``: this worker's mark and the child's number).
 A worker that calls `own` becomes the subreaper of all of it: whatever loses its parent becomes the worker's own
 child and is found there, however often it forked and whatever session it made. `sweep` ends what carries one child's
-mark; `strangers` reaps, and ends, what carries none. When the worker itself is killed its guard does the same from
-outside (`sfa.ports.guard`).
+mark; `strangers` reaps, and ends, what carries none. When the worker itself is killed, or does not keep its `promise` to be
+heard of again, its guard does the same from outside (`sfa.ports.guard`).
 
 Limits: Linux only, elsewhere it finds nothing. A process that escapes its group and clears its environment is
 found by a worker that owns its kin, not by one in a test.
@@ -67,6 +67,16 @@ def watch_guard() -> None:
         [sys.executable, "-I", "-S", str(script), MARK, str(base or "")],
         stdin=subprocess.PIPE, start_new_session=True,
     )  # fmt: skip
+
+
+def promise(seconds: float) -> None:
+    """Tell the guard that it hears of this worker again within so long; if it does not, it kills the children.
+
+    From any thread. Without a guard it does nothing.
+    """
+    if _guard is not None and _guard.stdin is not None:
+        with suppress(OSError, ValueError):
+            os.write(_guard.stdin.fileno(), f"{max(0.0, seconds):.3f}\n".encode())
 
 
 def dismiss_guard() -> None:

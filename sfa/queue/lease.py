@@ -4,7 +4,8 @@ A thread, because an event loop that is busy must not look like a dead worker. E
 statement renews the leases of the attempts that are alive here, by (job, token) and no others, so that one which
 nobody works on runs out. What is no longer held is stopped, and so is what somebody cancelled. A second thread
 watches the first: if no renewal has succeeded for four fifths of a lease, whatever the first one hangs in, the worker
-is fenced: ``on_fence`` kills the children before anybody else can be given their jobs.
+is fenced: ``on_fence`` kills the children before anybody else can be given their jobs. Where neither thread runs (the
+process is stopped) somebody outside must do that: ``on_alive`` says for how long from now nobody needs to.
 """
 
 from __future__ import annotations
@@ -30,12 +31,14 @@ class LeaseKeeper:
         lease: seconds a lease lasts.
         on_stop: called in the event loop with (token, reason) when an attempt must end.
         on_fence: called in a thread; must kill every child, at once.
+        on_alive: called in either thread with seconds: the children are in good hands for so long.
         on_gone: called in the event loop when the worker's own row is gone: it must register afresh.
     """
 
     def __init__(
         self, dsn: str, worker: int, lease: float, *, on_stop: Callable[[UUID, Stop], None],
         on_fence: Callable[[], object], on_gone: Callable[[], object] = lambda: None,
+        on_alive: Callable[[float], object] = lambda _: None,
     ) -> None:  # fmt: skip
         self._session = SyncSession(dsn, name="sfa-lease", timeout=lease / 3)
         self._worker = worker
@@ -43,6 +46,7 @@ class LeaseKeeper:
         self._on_stop = on_stop
         self._on_fence = on_fence
         self._on_gone = on_gone
+        self._on_alive = on_alive
         self._held: dict[UUID, int] = {}
         self._finishing: set[UUID] = set()
         self._lock = threading.Lock()
@@ -99,6 +103,7 @@ class LeaseKeeper:
             "lease_renew", worker=self._worker, jobs=list(before.values()), tokens=list(before), lease=self._lease
         )  # fmt: skip
         self._renewed = began
+        self._on_alive(self._lease * 0.9 - (time.monotonic() - began))
         self._complain(time.monotonic() - began)
         rows = [row for row in told if row["job_id"] is not None]
         if len(rows) == len(told):
@@ -161,4 +166,5 @@ class LeaseKeeper:
     def _watch_forever(self) -> None:
         while not self._ending.wait(self._lease / 20):
             if self.fence_if_late():
+                self._on_alive(self._lease * 0.9)
                 self._ending.wait(self._lease / 5)

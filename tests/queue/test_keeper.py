@@ -32,9 +32,10 @@ class Rig:
         self.stopped: list[tuple[UUID, Stop]] = []
         self.fenced = 0
         self.gone = 0
+        self.promised: list[float] = []
         self.keeper = LeaseKeeper(
             dsn, worker, 9, on_stop=lambda token, why: self.stopped.append((token, why)),
-            on_fence=self._fence, on_gone=self._gone,
+            on_fence=self._fence, on_gone=self._gone, on_alive=self.promised.append,
         )  # fmt: skip
         self.keeper._loop = asyncio.get_running_loop()
 
@@ -133,6 +134,11 @@ async def test_a_late_renewal_fences_before_the_lease_ends(rig: Rig) -> None:
     assert rig.keeper.fence_if_late() is True
     assert rig.fenced == 1
     assert await rig.told() == [(claimed.token, Stop.LOST)]
+
+
+async def test_each_renewal_promises_another_before_the_lease_ends(rig: Rig) -> None:
+    await renew(rig)
+    assert 0 < rig.promised[0] <= 9 * 0.9
 
 
 async def test_a_worker_that_was_buried_notices(rig: Rig) -> None:

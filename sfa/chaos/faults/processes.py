@@ -135,7 +135,8 @@ def machine_paused(scene: Scene) -> None:
     for pid in (*pids, worker.pid):
         os.kill(pid, signal.SIGCONT)
     scene.struck()
-    scene.until(lambda: not any(_lives(pid) for pid in pids), "the stale children end", 20)
+    # A child that has been cancelled may live on, for the next job: it is the stale work that has to end.
+    scene.until(lambda: _silent(scene, pids), "the stale work ends", 20)
     scene.open("go")
 
 
@@ -223,6 +224,14 @@ def workers_killed_again_and_again(scene: Scene) -> None:
     scene.struck()
     # Each death costs the jobs it hits a crash; a job that was unlucky three times may be on the shelf.
     scene.expect(jobs, "succeeded", "failed")
+
+
+def _silent(scene: Scene, pids: list[int]) -> bool:
+    """Whether none of these processes has done anything for half a second."""
+    since = time.monotonic() - 0.5
+    return not any(
+        effect.pid in pids and effect.at > since for effect in scene.effects.read()[-200:]
+    )
 
 
 def _lives(pid: int) -> bool:
