@@ -41,13 +41,13 @@ METHODS: Final[Mapping[str, str]] = {
     "tempo": "2: autocorrelation of log-mel flux, candidates judged by a conditional logit",
     "beats": "2: dynamic programming of half-beats, robust line, taught side",
     "bars": "2: conditional logit over metre and place",
-    "key": "1: tuned spectral-peak chroma against Albrecht and Shanahan's profiles",
+    "key": "2: tuned spectral-peak chroma, low peaks first, against Albrecht and Shanahan's profiles",
     "sections": "2: novelty of bars' timbre, harmony and level (Foote 2000)",
     "loudness": "2: ITU-R BS.1770-4, gated; true peak by 4 times oversampling",
     "energy": "1: level of the louder half of the frames, -45..-6 dB",
     "spectrum": "1: librosa's definitions at 22,050 Hz, window 2048, hop 512",
     "mfcc": "1: Slaney mel, 128 bands, 13 coefficients",
-    "chroma": "1: spectral peaks at 11,025 Hz, window 8192",
+    "chroma": "2: spectral peaks at 11,025 Hz, window 8192, low ones first",
 }
 
 

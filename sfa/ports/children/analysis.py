@@ -108,7 +108,7 @@ def _conclude(
     if meter.peak <= SILENCE:
         return Analysis(**facts, features=Features(series=series, peaks=peaks, zoom=zoom))
     call.progress(80, "tempo")
-    beat = rhythm.find(frames.flux, 1 / spectrum.FRAME_SECONDS, found.chroma, span, call)
+    beat = rhythm.find(frames.flux, 1 / spectrum.FRAME_SECONDS, found.changes, span, call)
     lines = beat.lines if beat else np.zeros(0)
     call.progress(95, "structure")
     shape = structure.find(frames, found.chroma, lines, facts["duration_ms"] / 1000)

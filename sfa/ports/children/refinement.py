@@ -34,7 +34,7 @@ def refine(call: Call) -> dict[str, Any]:
     call.progress(80, "beats of the drums")
     beat = None
     if peak > SILENCE:
-        beat = rhythm.find(frames.flux, 1 / spectrum.FRAME_SECONDS, found.chroma, span, call)
+        beat = rhythm.find(frames.flux, 1 / spectrum.FRAME_SECONDS, found.changes, span, call)
     name = found.name
     answer = StemAnalysis(
         tempo=beat.tempo if beat else None,

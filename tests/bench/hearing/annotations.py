@@ -2,7 +2,7 @@
 
 Beside ``song.flac`` (or wav, mp3, ogg, opus, m4a, aiff), whichever there are:
 ``song.json``, the bench's own; ``song.jams`` (beat, tempo, key_mode, segment_open and their like);
-``song.bpm`` or ``song.tempo`` (a number), ``song.beats`` (a time a line, optionally with the place in the bar),
+``song.bpm`` or ``song.tempo`` (a number, or MIREX's slow, fast and share), ``song.beats`` (a time a line, optionally with the place in the bar),
 ``song.key`` ("C major", "Am", "F# minor"), ``song.lab`` or ``song.segments`` (start, end, label), as mir_eval and most
 published data sets write them.
 """
@@ -48,7 +48,9 @@ def read(audio: Path) -> dict[str, Any]:
         truth |= _jams(json.loads(jams.read_text()))
     for suffix in (".bpm", ".tempo"):
         if (file := audio.with_suffix(suffix)).exists():
-            truth["tempo"] = float(re.split(r"[\s,;]+", file.read_text().strip())[0])
+            truth["tempo"] = _tempo(
+                [float(v) for v in re.split(r"[\s,;]+", file.read_text().strip())]
+            )
     if (file := audio.with_suffix(".beats")).exists():
         rows = _rows(file)
         truth["beats"] = [float(row[0]) for row in rows]
@@ -63,6 +65,11 @@ def read(audio: Path) -> dict[str, Any]:
             truth["sections"] = [[float(row[0]), row[2] if len(row) > 2 else ""] for row in rows]
             truth["end"] = float(rows[-1][1])
     return truth
+
+
+def _tempo(numbers: list[float]) -> float:
+    """The tempo; of MIREX's three numbers (slow, fast, the slow one's share of listeners) the one more hear."""
+    return numbers[1] if len(numbers) == 3 and numbers[2] < 0.5 else numbers[0]
 
 
 def key(text: str) -> str | None:

@@ -85,5 +85,9 @@ def _boundaries(truth: Answer, found: Answer, window: float) -> float:
         sorted({0.0, *(min(start, end) for start, *_ in side), end})
         for side in (truth["sections"], found["sections"])
     ]
+    inner = [len(side) > 2 for side in edges]
+    if not all(inner):
+        # Nothing to find, or nothing found: mir_eval only warns of it.
+        return float(not any(inner))
     spans = [np.array(list(itertools.pairwise(side))) for side in edges]
     return float(mir_eval.segment.detection(*spans, window=window, trim=True)[2])

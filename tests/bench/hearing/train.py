@@ -123,7 +123,7 @@ def _piece(samples: NDArray[np.float32], rate: int, truth: dict[str, Any]) -> di
     frames.feed(mono)
     pitches.feed(soxr.resample(mono, spectrum.RATE, key.RATE, "MQ"))
     onsets = tempo.prepare(frames.finish().flux, 1 / spectrum.FRAME_SECONDS)
-    return {"onsets": onsets, "chroma": pitches.finish().chroma, "truth": truth}
+    return {"onsets": onsets, "chroma": pitches.finish().changes, "truth": truth}
 
 
 def _tempo(piece: dict[str, Any]) -> Choice:
