@@ -27,20 +27,19 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Retried:
-    """It went wrong and will be tried again in ``seconds``; uses up an attempt."""
+    """It went wrong and will be tried again in ``seconds`` (None: as its kind says), if it has attempts left; uses up one."""
 
     error: str
     kind: str
-    seconds: float
+    seconds: float | None = None
     certificate: Certificate = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """Its child died; it will be tried again in ``seconds``; uses up a crash, not an attempt."""
+    """Its child died; it will be tried again as its kind says, if it has crashes left; uses up one, not an attempt."""
 
     error: str
-    seconds: float
     certificate: Certificate = field(default_factory=dict)
 
 

@@ -27,9 +27,9 @@ Row = dict[str, Any]
 TEMPLATE = "chaos_template"
 # The task's kind, its queue, and where a result goes: not unique by job, so that a doubled one can be seen.
 _SETUP: LiteralString = """
-INSERT INTO job_kinds (task_name, queue_name, domain_table, arguments, max_attempts, max_crashes)
-VALUES ('chaos', 'chaos', 'analysis_jobs', '{track_id}', 2, 3);
-INSERT INTO queues (name, concurrency) VALUES ('chaos', 4);
+INSERT INTO job_kinds (task_name, queue_name, domain_table, arguments, max_attempts, max_crashes, retry_base, crash_base, backoff_cap)
+VALUES ('chaos', 'chaos', 'analysis_jobs', '{track_id}', 2, 3, 0.5, 0.5, 1);
+INSERT INTO queues (name, concurrency, breaker_crashes) VALUES ('chaos', 4, NULL);
 UPDATE schedules SET paused = true;
 CREATE TABLE chaos_results (job bigint NOT NULL, token uuid NOT NULL, value jsonb NOT NULL, at timestamptz DEFAULT now());
 """

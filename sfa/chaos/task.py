@@ -22,8 +22,7 @@ from sfa.queue.attempt import Record
 QUEUE = "chaos"
 # Its domain rows are those of an analysis; what it does with them is not.
 CHAOS = Kind(
-    name="analysis", port="chaos", max_attempts=2, stall=600, base=600, per_second=0,
-    backoff=0.5, cap=1,
+    name="analysis", port="chaos", stall=600, base=600, per_second=0,
 )  # fmt: skip
 
 

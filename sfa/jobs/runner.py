@@ -199,7 +199,7 @@ async def _run(
     except Exception as error:
         if isinstance(error, ObjectMissing) and running is not None:
             await _missed(running)
-        outcome = classify(kind, attempt.claimed.attempts + 1, error)
+        outcome = classify(error)
         expected = isinstance(error, (SfaError, PortFailure))
         log.log(
             logging.INFO if isinstance(error, Later) else logging.ERROR if expected else logging.CRITICAL,
@@ -225,7 +225,7 @@ async def _run(
         log.critical(
             "job %s: its results could not be written", attempt.claimed.job_id, exc_info=error
         )
-        outcome = classify(kind, attempt.claimed.attempts + 1, error)
+        outcome = classify(error)
         await attempt.finish(outcome)
     await _settle(running)
     return outcome
@@ -251,8 +251,8 @@ async def _load(resources: Resources, kind: Kind, job_id: str) -> Row:
         return row
 
 
-def classify(kind: Kind, attempt: int, error: Exception) -> Outcome:
-    """Judge an error: whose fault it is, and whether trying again can help."""
+def classify(error: Exception) -> Outcome:
+    """Judge an error: whose fault it is, and whether trying again can help. Whether there are tries left the table says."""
     match error:
         case PortFailure(kind="start"):
             # A child that can't even start (a broken environment, say) is not this job's doing.
@@ -260,7 +260,7 @@ def classify(kind: Kind, attempt: int, error: Exception) -> Outcome:
         case Later(seconds=seconds):
             return Released(str(error) or None, seconds)
         case PortFailure(kind="crash"):
-            return Lost(str(error), min(2.0, kind.backoff), error.certificate)
+            return Lost(str(error), error.certificate)
         case PortFailure(kind="input"):
             return Failed(str(error), "input", error.certificate)
         case PortFailure(kind="resource" | "internal" | "timeout" as fault):
@@ -272,9 +272,7 @@ def classify(kind: Kind, attempt: int, error: Exception) -> Outcome:
         case _:
             fault, certificate = "internal", {"exception": type(error).__name__}
     message = str(error) or type(error).__name__
-    if attempt >= kind.max_attempts:
-        return Failed(message, fault, certificate)
-    return Retried(message, fault, kind.retry_in(attempt, fault), certificate)
+    return Retried(message, fault, certificate=certificate)
 
 
 async def _settle(running: Run | None) -> None:

@@ -30,7 +30,6 @@ from sfa.queue.lease import LeaseKeeper
 from sfa.store import Store
 
 NAME = "procrastinate"
-MAX_CRASHES = 5
 
 
 class TryAgain(SfaError):
@@ -118,12 +117,10 @@ def verdict(attempt: Attempt, outcome: Outcome) -> None:
             return
         case Failed(error=error):
             raise SfaError(error)
-        case Retried(error=error, seconds=seconds):
-            raise TryAgain(error, seconds)
-        case Lost(error=error, seconds=seconds):
-            if attempt.crashes >= MAX_CRASHES:
+        case Retried(error=error) | Lost(error=error):
+            if attempt.status == "failed":
                 raise SfaError(error)
-            raise TryAgain(error, seconds)
+            raise TryAgain(error, attempt.retry_in)
         case Cancelled():
             raise JobAborted
         case Released():

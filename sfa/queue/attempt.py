@@ -50,7 +50,8 @@ class Attempt:
         complete: whether the queue row is ended as well; not where Procrastinate's own worker does that.
         completions: where a completion without results goes, to be written with others; None: it is written alone.
 
-    ``crashes`` is how often the job's child or worker has died, known once the attempt is finished.
+    Known once the attempt is finished: ``status``, what the queue row became or should become, and ``retry_in``, the seconds
+    until it is tried again.
     """
 
     def __init__(
@@ -63,7 +64,8 @@ class Attempt:
         completions: Completions | None = None,
     ) -> None:
         self.claimed = claimed
-        self.crashes = 0
+        self.status: str | None = None
+        self.retry_in = 0.0
         self.stop_reason: Stop | None = None
         self._db = db
         self._finishing = False
@@ -118,7 +120,7 @@ class Attempt:
                         if unsure and await self._was_written(session, parameters["verdict"]):
                             return
                         raise StaleLease
-                    self.crashes = int(row["crashes"])
+                    self.status, self.retry_in = row["next_status"], row["retry_in"] or 0.0
                     if record is not None:
                         await record(session)
                 return
@@ -134,13 +136,14 @@ class Attempt:
         row = await session.one(
             "attempt_verdict", job=self.claimed.job_id, token=self.claimed.token
         )
-        # A retry of a job that was cancelled meanwhile is written as its cancellation, one that was snoozed as a release.
-        return row is not None and row["verdict"] in (verdict, "cancelled", "released")
+        # A retry may be written as a cancellation, as a release (it was snoozed) or as a failure (the last attempt).
+        turned = {"cancelled", "released"} | ({"failed"} if verdict == "retried" else set())
+        return row is not None and row["verdict"] in {verdict} | turned
 
     def _parameters(self, outcome: Outcome) -> dict[str, Any]:
         error: str | None = None
         kind: str | None = None
-        retry_in = 0.0
+        retry_in: float | None = 0.0
         certificate: dict[str, Any] = {}
         match outcome:
             case Completed(certificate=facts):
@@ -149,8 +152,8 @@ class Attempt:
                 verdict, certificate = "failed", dict(facts)
             case Retried(error=error, kind=kind, seconds=retry_in, certificate=facts):
                 verdict, certificate = "retried", dict(facts)
-            case Lost(error=error, seconds=retry_in, certificate=facts):
-                verdict, kind, certificate = "lost", "crash", dict(facts)
+            case Lost(error=error, certificate=facts):
+                verdict, kind, certificate, retry_in = "lost", "crash", dict(facts), None
             case Cancelled(certificate=facts):
                 verdict, certificate = "cancelled", dict(facts)
             case Released(error=error, seconds=retry_in, certificate=facts):

@@ -8,7 +8,9 @@ CREATE TYPE error_kind AS ENUM ('input', 'resource', 'internal', 'crash', 'timeo
 
 -- What kinds of job there are: the task, the queue it runs on, the table its rows live in, the columns that a
 -- queue row's args may name, and its two budgets. Attempts are runs that ended with an error; crashes are runs
--- whose worker or child died.
+-- whose worker or child died. Seconds before it is tried again: retry_base after the first error, crash_base after the
+-- child's first crash, times backoff_factor for each further one, backoff_cap at most, and backoff_jitter of it (0–1)
+-- more or less. A lack of resources passes more slowly than a mishap: it waits six times as long.
 CREATE TABLE job_kinds (
     task_name text PRIMARY KEY,
     queue_name text NOT NULL,
@@ -16,7 +18,14 @@ CREATE TABLE job_kinds (
     arguments text[] NOT NULL,
     max_attempts integer NOT NULL,
     max_crashes integer NOT NULL DEFAULT 5,
-    CONSTRAINT job_kinds_budgets CHECK (max_attempts >= 1 AND max_crashes >= 1)
+    retry_base real NOT NULL DEFAULT 5,
+    crash_base real NOT NULL DEFAULT 2,
+    backoff_factor real NOT NULL DEFAULT 2,
+    backoff_cap real NOT NULL DEFAULT 300,
+    backoff_jitter real NOT NULL DEFAULT 0.2,
+    CONSTRAINT job_kinds_budgets CHECK (max_attempts >= 1 AND max_crashes >= 1),
+    CONSTRAINT job_kinds_backoff CHECK (
+        retry_base >= 0 AND crash_base >= 0 AND backoff_factor BETWEEN 1 AND 10 AND backoff_cap BETWEEN 0 AND 86400 AND backoff_jitter BETWEEN 0 AND 1)
 );
 INSERT INTO job_kinds (task_name, queue_name, domain_table, arguments, max_attempts) VALUES
     ('download', 'download', 'download_jobs', '{track_id,address,then_model}', 3),

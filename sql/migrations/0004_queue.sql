@@ -1,13 +1,27 @@
 -- One INSERT is one job. Either table may be written first; a trigger writes the other row in the same
 -- transaction, and from then on the queue row's state moves the domain row's.
 
+-- open: a kind of job keeps crashing, nothing is claimed until breaker_until. half_open: one job is tried.
+CREATE TYPE breaker_state AS ENUM ('closed', 'open', 'half_open');
+
 -- concurrency: jobs at a time in each worker. global_concurrency: in all workers together; NULL is no limit.
+-- breaker_crashes: crashes in a row, of two jobs at least, that trip the breaker; NULL: never. breaker_pause: how long it
+-- stays open, doubled each time that the trial crashes as well. The other breaker columns are its own.
 CREATE TABLE queues (
     name text PRIMARY KEY,
     concurrency integer NOT NULL,
     global_concurrency integer,
     paused boolean NOT NULL DEFAULT false,
     paused_reason text,
+    breaker_crashes integer DEFAULT 5,
+    breaker_pause interval NOT NULL DEFAULT '30 seconds',
+    breaker breaker_state NOT NULL DEFAULT 'closed',
+    breaker_until timestamptz,
+    breaker_trips integer NOT NULL DEFAULT 0,
+    breaker_why text,
+    breaker_job bigint,
+    CONSTRAINT queues_breaker_settings CHECK (breaker_crashes >= 2 AND breaker_pause > interval '0'),
+    CONSTRAINT queues_breaker_until CHECK ((breaker = 'open') = (breaker_until IS NOT NULL)),
     CONSTRAINT queues_concurrency_range CHECK (concurrency BETWEEN 1 AND 1000),
     CONSTRAINT queues_global_concurrency_range CHECK (global_concurrency BETWEEN 1 AND 100000)
 );
@@ -63,6 +77,7 @@ CREATE TABLE attempts (
     counted boolean NOT NULL DEFAULT true
 );
 CREATE INDEX attempts_job_id_idx ON attempts (job_id, id);
+CREATE INDEX attempts_lost_idx ON attempts (ended_at) WHERE verdict = 'lost';
 
 -- The life of the worker's children: started, ready, crashed, recycled, killed, and why.
 CREATE TABLE port_events (

@@ -52,6 +52,12 @@ BEGIN
     IF queue.paused OR free <= 0 THEN
         RETURN;
     END IF;
+    IF queue.breaker <> 'closed' THEN
+        free := least(free, sfa_breaker_allows(_queue));
+        IF free <= 0 THEN
+            RETURN;
+        END IF;
+    END IF;
     IF queue.global_concurrency IS NOT NULL THEN
         -- One claim of the queue at a time from here to the commit: what runs is counted, and nobody adds to it meanwhile.
         SELECT * INTO queue FROM queues WHERE name = _queue FOR NO KEY UPDATE;
@@ -90,6 +96,9 @@ BEGIN
     SELECT name || '@' || host INTO who FROM workers WHERE id = _worker;
     IF NOT FOUND THEN
         RETURN;  -- it was buried: it learns of it when it renews, and registers afresh
+    END IF;
+    IF queue.breaker <> 'closed' THEN
+        UPDATE queues SET breaker_job = chosen[1] WHERE name = _queue AND breaker = 'half_open';
     END IF;
     RETURN QUERY
     WITH claimed AS (
@@ -148,47 +157,70 @@ CREATE FUNCTION sfa_queueing_lock(_job bigint, _lock text, _status procrastinate
         SELECT FROM procrastinate_jobs o WHERE o.queueing_lock = _lock AND o.status = 'todo' AND o.id <> _job) THEN _lock END
 $$;
 
--- Ends an attempt. 'lost' (its child died) uses up a crash, not an attempt. False: the lease is gone, so nothing was written and the caller's transaction must roll back.
+-- How long to wait after the _n-th error or crash of a job.
+CREATE FUNCTION sfa_backoff(_base real, _n bigint, _slow boolean, kind job_kinds) RETURNS interval LANGUAGE sql VOLATILE AS $$
+    SELECT make_interval(secs => least(kind.backoff_cap, _base * CASE WHEN _slow THEN 6 ELSE 1 END * kind.backoff_factor ^ least(greatest(_n, 1) - 1, 60))
+                                 * (1 + kind.backoff_jitter * (2 * random() - 1)))
+$$;
+
+-- Ends an attempt. 'lost' (its child died) uses up a crash, not an attempt; 'retried' is a failure where no attempt is left.
+-- Without _retry_in the kind says how long to wait. Not held: the lease is gone, so nothing was written and the caller's
+-- transaction must roll back. What comes back: what has become of the job, and how long it waits.
 -- A retry of a job that somebody cancelled meanwhile is a cancellation; one that was snoozed goes back and uses up nothing.
 CREATE FUNCTION sfa_finish_v1(
     _job bigint, _token uuid, _verdict attempt_verdict, _error text, _error_kind error_kind, _certificate jsonb,
-    _retry_in interval, _complete_queue_row boolean DEFAULT true
-) RETURNS boolean LANGUAGE plpgsql AS $$
+    _retry_in interval, _complete_queue_row boolean DEFAULT true,
+    OUT held boolean, OUT next_status procrastinate_job_status, OUT retry_in interval
+) LANGUAGE plpgsql AS $$
 DECLARE
     verdict_now attempt_verdict := _verdict;
-    next_status procrastinate_job_status;
     lease leases;
+    kind job_kinds;
+    job procrastinate_jobs;
+    crashes bigint;
 BEGIN
     DELETE FROM leases WHERE job_id = _job AND token = _token RETURNING * INTO lease;
-    IF NOT FOUND THEN
-        RETURN false;
+    held := FOUND;
+    IF NOT held THEN
+        RETURN;
     END IF;
+    retry_in := _retry_in;
     IF lease.snooze IS NOT NULL AND _verdict IN ('retried', 'released', 'lost', 'cancelled') THEN
         verdict_now := 'released';
-        _retry_in := lease.snooze;
-    ELSIF _verdict IN ('retried', 'released', 'lost')
-       AND (SELECT abort_requested FROM procrastinate_jobs WHERE id = _job FOR UPDATE) THEN
-        verdict_now := 'cancelled';
+        retry_in := lease.snooze;
+    ELSIF _verdict IN ('retried', 'released', 'lost') THEN
+        SELECT * INTO job FROM procrastinate_jobs WHERE id = _job FOR UPDATE;
+        SELECT * INTO kind FROM job_kinds WHERE task_name = job.task_name;
+        IF job.abort_requested THEN
+            verdict_now := 'cancelled';
+        ELSIF _verdict = 'retried' AND job.attempts + 1 >= kind.max_attempts THEN
+            verdict_now := 'failed';
+        END IF;
     END IF;
     INSERT INTO attempts (job_id, token, worker, started_at, verdict, error, error_kind, certificate)
     VALUES (_job, _token, lease.worker, lease.acquired_at, verdict_now, _error, _error_kind, _certificate);
     next_status := CASE verdict_now WHEN 'completed' THEN 'succeeded' WHEN 'failed' THEN 'failed'
                                     WHEN 'cancelled' THEN 'aborted' ELSE 'todo' END;
-    IF verdict_now = 'lost' AND sfa_crashes(_job) >= (
-        SELECT coalesce(max(k.max_crashes), 5) FROM procrastinate_jobs j JOIN job_kinds k USING (task_name) WHERE j.id = _job) THEN
-        next_status := 'failed';
+    IF verdict_now = 'lost' THEN
+        crashes := sfa_crashes(_job);
+        IF crashes >= coalesce(kind.max_crashes, 5) THEN
+            next_status := 'failed';
+        END IF;
+        retry_in := coalesce(retry_in, sfa_backoff(kind.crash_base, crashes, false, kind), interval '2 seconds');
+        PERFORM sfa_breaker_crashed(_job, _error);
+    ELSIF verdict_now = 'retried' THEN
+        retry_in := coalesce(retry_in, sfa_backoff(kind.retry_base, job.attempts + 1, _error_kind = 'resource', kind), interval '5 seconds');
     END IF;
     IF _complete_queue_row THEN
         UPDATE procrastinate_jobs SET
             status = next_status,
             queueing_lock = sfa_queueing_lock(id, queueing_lock, next_status),
             attempts = attempts + (verdict_now IN ('completed', 'failed', 'retried'))::int,
-            scheduled_at = CASE WHEN next_status = 'todo' AND _retry_in > interval '0' THEN now() + _retry_in END,
+            scheduled_at = CASE WHEN next_status = 'todo' AND retry_in > interval '0' THEN now() + retry_in END,
             abort_requested = false,
             worker_id = NULL
         WHERE id = _job AND status = 'doing';
     END IF;
-    RETURN true;
 END $$;
 
 -- Completes many attempts at once; what comes back is what was held, the rest is somebody else's by now.
@@ -221,8 +253,8 @@ DECLARE
 BEGIN
     FOR lease IN SELECT * FROM unnest(_jobs, _tokens) AS l (job_id, token) LOOP
         BEGIN
-            IF sfa_finish_v1(lease.job_id, lease.token, 'lost', _reason, 'crash',
-                             sfa_lost_certificate(lease.job_id, lease.token, _reason), interval '0') THEN
+            IF (sfa_finish_v1(lease.job_id, lease.token, 'lost', _reason, 'crash',
+                              sfa_lost_certificate(lease.job_id, lease.token, _reason), interval '0')).held THEN
                 lost := lost + 1;
             END IF;
         EXCEPTION WHEN unique_violation THEN

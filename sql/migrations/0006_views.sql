@@ -13,7 +13,8 @@ CREATE VIEW sfa_jobs AS
            error_kind, attempt, priority, scheduled_at, inserted_at, started_at, finished_at FROM analysis_jobs;
 
 CREATE VIEW sfa_queues AS
-    SELECT q.name, q.concurrency, q.global_concurrency, q.paused, q.paused_reason,
+    SELECT q.name, q.concurrency, q.global_concurrency, q.paused OR q.breaker = 'open' AS paused,
+           coalesce(q.paused_reason, q.breaker_why) AS paused_why, q.breaker, q.breaker_until,
            count(j.id) FILTER (WHERE j.status = 'todo' AND j.scheduled_at IS NULL) AS ready,
            count(j.id) FILTER (WHERE j.status = 'todo' AND j.scheduled_at IS NOT NULL) AS scheduled,
            count(j.id) FILTER (WHERE j.status = 'doing') AS running,

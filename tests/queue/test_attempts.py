@@ -57,7 +57,7 @@ class Bench:
         self, job: int, token: object, verdict: str, error: str | None = None, seconds: float = 0
     ) -> bool:
         held: bool = self.one(
-            "SELECT sfa_finish_v1(%s, %s, %s::attempt_verdict, %s, %s::error_kind, '{}', %s) AS held",
+            "SELECT held FROM sfa_finish_v1(%s, %s, %s::attempt_verdict, %s, %s::error_kind, '{}', %s)",
             job, token, verdict, error, "internal" if error else None, timedelta(seconds=seconds),
         )["held"]  # fmt: skip
         return held

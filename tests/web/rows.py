@@ -99,14 +99,14 @@ class World:
         """The end of a running job's attempt."""
         number, token = self.tokens[job]
         row = self.one(
-            "SELECT sfa_finish_v1(%s, %s, %s, %s, %s, NULL, NULL) AS done",
+            "SELECT held FROM sfa_finish_v1(%s, %s, %s, %s, %s, NULL, NULL)",
             number,
             token,
             verdict,
             error,
             kind,
         )
-        assert row["done"]
+        assert row["held"]
 
     def stems(
         self, track: str, job: str, seconds: float = 6.0, kinds: dict[str, float] = STEMS
