@@ -21,7 +21,7 @@ from sfa.config import Config
 from sfa.db import Database
 from sfa.errors import DatabaseUnavailable
 from sfa.jobs.execute import execute
-from sfa.jobs.resources import Resources
+from sfa.jobs.resources import Resources, offers
 from sfa.notify import Listener
 from sfa.ports import kin
 from sfa.ports.process import kill_all
@@ -182,6 +182,13 @@ class Worker:
                             len(dead),
                             buried and buried["lost"],
                         )
+                    found = offers()
+                    await session.run(
+                        "resource_offer",
+                        host=socket.gethostname(),
+                        names=list(found),
+                        amounts=list(found.values()),
+                    )
                     settings = await session.one("queue_get", queue=self._queue)
                 return worker, int(settings["concurrency"]) if settings else 1
             except DatabaseUnavailable:

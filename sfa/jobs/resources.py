@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -50,6 +52,28 @@ def gpus() -> list[str]:
     if visible is not None:
         return [f"cuda:{n}" for n, _ in enumerate(filter(None, visible.split(",")))]
     return [f"cuda:{n}" for n, _ in enumerate(Path("/dev").glob("nvidia[0-9]*"))]
+
+
+def offers() -> dict[str, float]:
+    """What this host has for jobs that need it: cores, gigabytes of memory (the container's, where it has a limit), GPUs."""
+    found: dict[str, float] = {
+        "cores": len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else os.cpu_count() or 1
+    }
+    sizes = []
+    for path, pattern in (
+        ("/proc/meminfo", r"MemTotal:\s+(\d+) kB"),
+        ("/sys/fs/cgroup/memory.max", r"^(\d+)$"),
+    ):
+        with contextlib.suppress(OSError):
+            if match := re.search(pattern, Path(path).read_text(), re.MULTILINE):
+                sizes.append(int(match[1]) * (1024 if "kB" in pattern else 1))
+    if sizes:
+        found["memory_gb"] = round(min(sizes) / 1e9, 1)
+    if count := len(gpus()):
+        found["gpu"] = count
+    return found
 
 
 # A network's tensors stay with the process, in large pages, instead of being mapped and zeroed anew for each layer:

@@ -70,7 +70,9 @@ BEGIN
     IF EXISTS (SELECT FROM procrastinate_jobs WHERE status = 'todo' AND scheduled_at IS NULL AND lock IS NOT NULL AND queue_name = _queue) THEN
         heads := ARRAY(SELECT sfa_lock_heads(_queue, free));
     END IF;
-    IF heads IS NULL THEN
+    IF queue.metered THEN
+        chosen := sfa_fitting(_queue, _worker, free, heads);
+    ELSIF heads IS NULL THEN
         chosen := ARRAY(
             SELECT id FROM procrastinate_jobs
             WHERE status = 'todo' AND scheduled_at IS NULL AND lock IS NULL AND queue_name = _queue
@@ -106,8 +108,8 @@ BEGIN
         WHERE id = ANY (chosen)
         RETURNING id, gen_random_uuid() AS token, task_name, args, attempts, priority, lock
     ), leased AS (
-        INSERT INTO leases (job_id, token, worker_id, worker, expires_at)
-        SELECT id, token, _worker, who, now() + _lease FROM claimed
+        INSERT INTO leases (job_id, token, worker_id, worker, expires_at, held)
+        SELECT id, token, _worker, who, now() + _lease, CASE WHEN queue.metered THEN nullif(sfa_needs(id, task_name), '{}') END FROM claimed
     )
     SELECT id, token, task_name::text, args, attempts, priority, lock FROM claimed
     ORDER BY -priority::bigint, id;
