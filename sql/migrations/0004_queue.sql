@@ -216,6 +216,9 @@ DECLARE
     unknown text;
 BEGIN
     IF current_setting('sfa.domain_first', true) = 'on' THEN
+        IF current_setting('sfa.linking', true) = 'on' AND EXISTS (SELECT FROM job_links WHERE job_id = NEW.id) THEN
+            NEW.scheduled_at := '9999-01-01 00:00+00';  -- held until what it follows has completed
+        END IF;
         RETURN NEW;
     END IF;
     SELECT * INTO kind FROM job_kinds WHERE task_name = NEW.task_name;
@@ -256,7 +259,7 @@ BEGIN
     INSERT INTO procrastinate_events (job_id, type, at)
     SELECT id, e.type, e.at
     FROM new_rows, LATERAL (VALUES (procrastinate_job_event_type 'deferred', now()), ('scheduled', scheduled_at)) e (type, at)
-    WHERE status = 'todo' AND e.at IS NOT NULL;
+    WHERE status = 'todo' AND e.at < '9999-01-01 00:00+00';
     PERFORM sfa_wake(array_agg(queue_name), array_agg(id), true)
     FROM (SELECT queue_name::text, max(id) AS id FROM new_rows WHERE status = 'todo' GROUP BY queue_name) n
     HAVING count(*) > 0;
@@ -336,7 +339,7 @@ $f$, kinds.domain_table, kinds.tasks);
             status = s.status,
             attempt = n.attempts + (n.status = 'doing')::int,
             priority = n.priority,
-            scheduled_at = n.scheduled_at,
+            scheduled_at = nullif(n.scheduled_at, timestamptz '9999-01-01 00:00+00'),
             started_at = CASE WHEN n.status = 'doing' AND o.status <> 'doing' THEN now() ELSE d.started_at END,
             finished_at = CASE WHEN s.status IN ('completed', 'failed', 'cancelled') THEN coalesce(d.finished_at, now()) END,
             -- What was given back unharmed (a deploy, a step that waits for somebody else's work) is as far as it was.
@@ -394,7 +397,7 @@ $f$ || short || $f$
         SELECT n.id, e.type, e.at
         FROM new_rows n JOIN old_rows o USING (id), LATERAL (VALUES
             (CASE WHEN n.abort_requested AND NOT o.abort_requested THEN procrastinate_job_event_type 'abort_requested' END, now()),
-            (CASE WHEN n.status = 'todo' AND n.scheduled_at IS NOT NULL THEN procrastinate_job_event_type 'scheduled' END, n.scheduled_at),
+            (CASE WHEN n.status = 'todo' AND n.scheduled_at < '9999-01-01 00:00+00' THEN procrastinate_job_event_type 'scheduled' END, n.scheduled_at),
             (CASE o.status
                 WHEN 'doing' THEN CASE n.status
                     WHEN 'todo' THEN procrastinate_job_event_type 'deferred_for_retry' WHEN 'failed' THEN procrastinate_job_event_type 'failed'
