@@ -45,13 +45,15 @@ async def test_its_defer_and_its_worker(studio: Studio) -> None:
         await studio.db.execute("SELECT kind, status, error, attempt FROM sfa_jobs ORDER BY kind")
     ).fetchall()
     assert jobs == [
+        # The track's own, and the one that its stems' grid asks for.
+        {"kind": "analysis", "status": "completed", "error": None, "attempt": 1},
         {"kind": "analysis", "status": "completed", "error": None, "attempt": 1},
         {"kind": "processing", "status": "completed", "error": None, "attempt": 1},
     ], said
     assert (await studio.one("SELECT count(*) FROM stems"))["count"] == 4
     assert (await studio.one("SELECT count(*) FROM leases"))["count"] == 0
     attempts = await (await studio.db.execute("SELECT worker, verdict FROM attempts")).fetchall()
-    assert attempts == [{"worker": "procrastinate", "verdict": "completed"}] * 2
+    assert attempts == [{"worker": "procrastinate", "verdict": "completed"}] * 3
 
 
 async def test_its_worker_hears_why_a_job_failed(studio: Studio) -> None:
