@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 STATEMENTS = (
     "queue_prune",
     "queue_prune_events",
+    "queue_prune_statistics",
     "queue_prune_tokens",
     "queue_prune_audit",
     "queue_prune_logs",

@@ -56,11 +56,7 @@ def gpus() -> list[str]:
 
 def offers() -> dict[str, float]:
     """What this host has for jobs that need it: cores, gigabytes of memory (the container's, where it has a limit), GPUs."""
-    found: dict[str, float] = {
-        "cores": len(os.sched_getaffinity(0))
-        if hasattr(os, "sched_getaffinity")
-        else os.cpu_count() or 1
-    }
+    found = {"cores": float(os.cpu_count() or 1)}
     sizes = []
     for path, pattern in (
         ("/proc/meminfo", r"MemTotal:\s+(\d+) kB"),
@@ -72,7 +68,7 @@ def offers() -> dict[str, float]:
     if sizes:
         found["memory_gb"] = round(min(sizes) / 1e9, 1)
     if count := len(gpus()):
-        found["gpu"] = count
+        found["gpu"] = float(count)
     return found
 
 

@@ -26,5 +26,6 @@ app = procrastinate.App(
         "sfa.jobs.lalalai_check",
         "sfa.jobs.processing",
         "sfa.jobs.rescue",
+        "sfa.jobs.statistics",
     ],
 )

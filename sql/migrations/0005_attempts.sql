@@ -1,36 +1,65 @@
 -- Claim, renew, finish, lose: how an attempt begins and ends. Every write is guarded by (job, token).
 
+-- Where the last walk from lock to lock has stopped in a queue: the next one goes on there, so that every lock has its turn.
+CREATE UNLOGGED TABLE lock_turns (
+    queue_name text PRIMARY KEY,
+    lock text NOT NULL
+);
+
 -- The first in line of up to _most locks that nobody holds: what may run next in a queue of jobs with locks. Looks at
 -- the most urgent jobs, and only where those are many of few locks goes from lock to lock instead, so that a line of
 -- 200,000 costs what one of two does.
-CREATE FUNCTION sfa_lock_heads(_queue text, _most integer) RETURNS SETOF bigint LANGUAGE sql STABLE AS $$
-    WITH RECURSIVE urgent AS MATERIALIZED (
-        SELECT lock FROM procrastinate_jobs
-        WHERE status = 'todo' AND scheduled_at IS NULL AND lock IS NOT NULL AND queue_name = _queue
-        ORDER BY -priority::bigint, id LIMIT 100 + _most
-    ), near AS MATERIALIZED (
-        SELECT DISTINCT lock FROM urgent u
-        WHERE NOT EXISTS (SELECT FROM procrastinate_jobs held WHERE held.lock = u.lock AND held.status = 'doing')
-    ), along (lock) AS (
+CREATE FUNCTION sfa_lock_heads(_queue text, _most integer) RETURNS SETOF bigint LANGUAGE plpgsql AS $$
+DECLARE
+    urgent text[];
+    free text[];
+    far text[];
+    start text;
+BEGIN
+    urgent := ARRAY(
+        SELECT j.lock FROM procrastinate_jobs j
+        WHERE j.status = 'todo' AND j.scheduled_at IS NULL AND j.lock IS NOT NULL AND j.queue_name = _queue
+        ORDER BY -j.priority::bigint, j.id LIMIT 100 + _most);
+    free := ARRAY(
+        SELECT DISTINCT u.lock FROM unnest(urgent) u (lock)
+        WHERE NOT EXISTS (SELECT FROM procrastinate_jobs held WHERE held.lock = u.lock AND held.status = 'doing'));
+    IF cardinality(free) < _most AND cardinality(urgent) = 100 + _most THEN
+        SELECT t.lock INTO start FROM lock_turns t WHERE t.queue_name = _queue FOR UPDATE SKIP LOCKED;
+        far := ARRAY(SELECT sfa_lock_walk(_queue, coalesce(start, ''), _most));
+        IF cardinality(far) < _most AND start <> '' THEN
+            far := far || ARRAY(SELECT w FROM sfa_lock_walk(_queue, '', _most - cardinality(far)) w WHERE w <= start);
+        END IF;
+        IF far <> '{}' AND start IS NOT NULL THEN
+            UPDATE lock_turns t SET lock = far[cardinality(far)] WHERE t.queue_name = _queue;
+        ELSIF far <> '{}' THEN
+            -- The first walk, or another one is under way and notes where it stops.
+            INSERT INTO lock_turns VALUES (_queue, far[cardinality(far)]) ON CONFLICT DO NOTHING;
+        END IF;
+        free := free || far;
+    END IF;
+    RETURN QUERY
+    SELECT head.id FROM (SELECT DISTINCT f.lock FROM unnest(free) f (lock)) f, LATERAL (
+        SELECT j.id, j.queue_name FROM procrastinate_jobs j
+        WHERE j.status = 'todo' AND j.scheduled_at IS NULL AND j.lock IS NOT NULL AND j.lock = f.lock
+        ORDER BY -j.priority::bigint, j.id LIMIT 1) head
+    WHERE head.queue_name = _queue;
+END $$;
+
+-- Up to _most locks of a queue that nobody holds, in the order of their names, after the given one.
+CREATE FUNCTION sfa_lock_walk(_queue text, _after text, _most integer) RETURNS SETOF text LANGUAGE sql STABLE AS $$
+    WITH RECURSIVE along (lock) AS (
         (SELECT lock FROM procrastinate_jobs
-         WHERE status = 'todo' AND scheduled_at IS NULL AND lock IS NOT NULL AND queue_name = _queue
-           AND (SELECT count(*) FROM near) < _most AND (SELECT count(*) FROM urgent) = 100 + _most
+         WHERE status = 'todo' AND scheduled_at IS NULL AND lock IS NOT NULL AND queue_name = _queue AND lock > _after
          ORDER BY lock LIMIT 1)
         UNION ALL
         SELECT (SELECT lock FROM procrastinate_jobs
                 WHERE status = 'todo' AND scheduled_at IS NULL AND lock IS NOT NULL AND queue_name = _queue AND lock > a.lock
                 ORDER BY lock LIMIT 1)
         FROM along a WHERE a.lock IS NOT NULL
-    ), far AS (
-        SELECT lock FROM along a
-        WHERE lock IS NOT NULL AND NOT EXISTS (SELECT FROM procrastinate_jobs held WHERE held.lock = a.lock AND held.status = 'doing')
-        LIMIT _most
     )
-    SELECT head.id FROM (SELECT lock FROM near UNION SELECT lock FROM far) free, LATERAL (
-        SELECT id, queue_name FROM procrastinate_jobs
-        WHERE status = 'todo' AND scheduled_at IS NULL AND lock IS NOT NULL AND lock = free.lock
-        ORDER BY -priority::bigint, id LIMIT 1) head
-    WHERE head.queue_name = _queue
+    SELECT a.lock FROM along a
+    WHERE a.lock IS NOT NULL AND NOT EXISTS (SELECT FROM procrastinate_jobs held WHERE held.lock = a.lock AND held.status = 'doing')
+    LIMIT _most
 $$;
 
 -- As many ready jobs as there are free slots, in one statement; each comes back with its lease's token. With _running

@@ -1,4 +1,4 @@
--- Views for people: every job in one shape, the queues at a glance, and every attempt with its certificate; and all
+-- Views for people: every job in one shape, and every attempt with its certificate; and all
 -- functions made independent of the caller's search_path (a restored dump sets it empty).
 
 CREATE VIEW sfa_jobs AS
@@ -11,16 +11,6 @@ CREATE VIEW sfa_jobs AS
     UNION ALL
     SELECT 'analysis', id, queue_job_id, track_id, user_id, operation::text, status, progress, stage, error,
            error_kind, attempt, priority, scheduled_at, inserted_at, started_at, finished_at FROM analysis_jobs;
-
-CREATE VIEW sfa_queues AS
-    SELECT q.name, q.concurrency, q.global_concurrency, q.paused OR q.breaker = 'open' AS paused,
-           coalesce(q.paused_reason, q.breaker_why) AS paused_why, q.breaker, q.breaker_until,
-           count(j.id) FILTER (WHERE j.status = 'todo' AND j.scheduled_at IS NULL) AS ready,
-           count(j.id) FILTER (WHERE j.status = 'todo' AND j.scheduled_at IS NOT NULL) AS scheduled,
-           count(j.id) FILTER (WHERE j.status = 'doing') AS running,
-           (SELECT count(*) FROM workers w WHERE w.queue_name = q.name AND w.seen_at > now() - interval '30 seconds') AS workers
-    FROM queues q LEFT JOIN procrastinate_jobs j ON j.queue_name = q.name AND j.status IN ('todo', 'doing')
-    GROUP BY q.name;
 
 -- What runs (it has a lease and no verdict yet), and every attempt that has ended.
 CREATE VIEW sfa_attempts AS

@@ -296,13 +296,13 @@ async def test_housekeeping_is_a_schedule_and_prunes_what_is_old(studio: Studio)
                 [job["queue_job_id"]],
             )
     await studio.db.execute(
-        "UPDATE schedules SET paused = false, next_run = now() - interval '1 hour' WHERE name IN ('housekeeping', 'rescue')"
+        "UPDATE schedules SET paused = false, next_run = now() - interval '1 hour' WHERE name IN ('housekeeping', 'rescue', 'statistics')"
     )
     async with studio.worker("default"), studio.worker("analysis"):
         # No page shows it, so there is no bell: `until` looks again every second.
         await studio.until(
-            "SELECT count(*) FROM procrastinate_jobs WHERE task_name IN ('housekeeping', 'rescue') AND status = 'succeeded'",
-            expect=lambda row: row["count"] == 2,
+            "SELECT count(*) FROM procrastinate_jobs WHERE task_name IN ('housekeeping', 'rescue', 'statistics') AND status = 'succeeded'",
+            expect=lambda row: row["count"] == 3,
         )
     assert (
         await studio.one("SELECT count(*) FROM procrastinate_jobs WHERE task_name = 'analysis'")

@@ -324,8 +324,8 @@ def test_a_scheduled_job_keeps_its_time(db: Connection, track: str) -> None:
         [track],
     )
     assert one(db, "SELECT scheduled_at > now() AS later FROM procrastinate_jobs")["later"] is True
-    assert one(db, "SELECT ready, scheduled FROM sfa_queues WHERE name = 'analysis'") == {
-        "ready": 0,
+    assert one(db, "SELECT waiting, scheduled FROM sfa_queues WHERE name = 'analysis'") == {
+        "waiting": 0,
         "scheduled": 1,
     }
 
