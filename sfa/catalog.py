@@ -52,15 +52,8 @@ EXPORT = Kind(name="export", port="exporter", stall=300, base=300, per_second=2)
 # An import that is told to wait is put off, which costs no attempt: five are for errors.
 IMPORT = Kind(name="import", port="", stall=120, base=3600, per_second=0)
 
-# Faults of the network and the service: 30 s, doubling to ten minutes.
-LALALAI = Kind(
-    name="lalalai", port="analyzer", max_attempts=10, stall=120, base=600, per_second=2,
-    backoff=30, cap=600,
-)  # fmt: skip
-
-COVERS = Kind(
-    name="covers", port="batch_cover_art", max_attempts=3, stall=120, base=3600, per_second=0
-)
+LALALAI = Kind(name="lalalai", port="analyzer", stall=120, base=600, per_second=2)
+COVERS = Kind(name="covers", port="batch_cover_art", stall=120, base=3600, per_second=0)
 
 KINDS = {
     kind.name: kind
