@@ -10,15 +10,16 @@ from sfa.chaos.scene import Scene
 def rolling_restart(scene: Scene) -> None:
     """Two workers are replaced one after the other, three times, under load: nothing uses up an attempt."""
     staff = [scene.hire(), scene.hire()]
-    scene.submit(60, seconds=0.4)
     for _ in range(3):
         for place, worker in enumerate(staff):
+            # Enough to be at work while one starts and one ends, however long that takes.
+            scene.submit(40, seconds=0.4)
             scene.more(10)
             staff[place] = scene.hire()
             if code := scene.fire(worker):
                 scene.find("untold", f"a worker that was told to stop exited with {code}")
     scene.struck()
-    scene.ended(seconds=90)
+    scene.ended(seconds=180)
     for row in scene.sql(
         "SELECT job_id FROM attempts WHERE verdict NOT IN ('completed', 'released')"
     ):
