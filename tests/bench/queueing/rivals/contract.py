@@ -33,18 +33,20 @@ class Starts:
     def __init__(self, expected: int) -> None:
         self._expected = expected
         self._all: list[tuple[str, float]] = []
+        self._cpu = 0.0
 
     def note(self, key: object) -> None:
         """A job has started."""
         self._all.append((str(key), time.time()))
         if len(self._all) == 1:
+            self._cpu = time.process_time()
             say(first=self._all[0][1])
         if len(self._all) == self._expected:
             say(last=self._all[-1][1])
 
     def tell(self) -> None:
         """Answer them all."""
-        say(starts=dict(self._all), count=len(self._all), cpu=time.process_time())
+        say(starts=dict(self._all), count=len(self._all), cpu=time.process_time() - self._cpu)
 
 
 class Contestant(ABC):
