@@ -71,6 +71,11 @@ class Spotify:
         whole = await self._api(f"/{kind}s/{ident}")
         return items_of(kind, whole.get("tracks") or {}, whole, 0)
 
+    async def version(self, ident: str) -> str | None:
+        """Which state a playlist is in now; None where Spotify does not say."""
+        told = await self._api(f"/playlists/{ident}", {"fields": "snapshot_id"})
+        return text(told.get("snapshot_id")) or None
+
     async def _api(self, path: str, asked: Mapping[str, Any] | None = None) -> dict[str, Any]:
         parameters = dict(asked or {})
         if self.config.spotify_market:

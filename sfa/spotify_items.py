@@ -50,6 +50,8 @@ class Page:
     artist: str | None = None
     total: int | None = None
     notice: str | None = None
+    version: str | None = None
+    """Which state of the list this is, where the source says so: a list that is changed gets another."""
 
     @classmethod
     def of_track(cls, item: Item) -> Page:
@@ -147,4 +149,5 @@ def items_of(kind: str, paging: Mapping[str, Any], whole: Mapping[str, Any], off
         text(whole.get("name")) or None,
         owner or None,
         total if isinstance(total, int) else None,
+        version=text(whole.get("snapshot_id")) or None,
     )

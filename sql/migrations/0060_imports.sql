@@ -22,6 +22,8 @@ CREATE TABLE imports (
     artist text,
     total integer,
     notice text,
+    -- Which state of the list is being read.
+    version text,
     -- Where the next page begins; NULL once the list is whole.
     next_offset integer DEFAULT 0,
     status job_status NOT NULL DEFAULT 'waiting',
@@ -223,7 +225,8 @@ CREATE TRIGGER sfa_notify_update AFTER UPDATE ON import_items REFERENCING NEW TA
 
 -- One page, written by the holder of the lease only. The same page again changes nothing. False: the lease is gone.
 CREATE FUNCTION sfa_import_page_v1(
-    _job bigint, _token uuid, _import uuid, _title text, _artist text, _total integer, _notice text, _next integer, _items jsonb
+    _job bigint, _token uuid, _import uuid, _title text, _artist text, _total integer, _notice text, _next integer, _items jsonb,
+    _version text DEFAULT NULL
 ) RETURNS boolean LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
     PERFORM FROM leases WHERE job_id = _job AND token = _token FOR UPDATE;
@@ -239,8 +242,22 @@ BEGIN
     LEFT JOIN tracks t ON t.user_id = i.user_id AND t.spotify_id = f.spotify_id AND sfa_has_audio(t.id, t.audio_key) AND f.reason IS NULL
     ON CONFLICT (import_id, position) DO NOTHING;
     UPDATE imports SET title = coalesce(_title, title), artist = coalesce(_artist, artist), total = coalesce(_total, total),
-        notice = coalesce(_notice, notice), next_offset = _next
+        notice = coalesce(_notice, notice), version = coalesce(_version, version), next_offset = _next
     WHERE id = _import;
+    RETURN true;
+END $$;
+
+-- The list has changed while it was read: what nobody chose yet is forgotten. False: the lease is gone.
+CREATE FUNCTION sfa_import_afresh_v1(_job bigint, _token uuid, _import uuid) RETURNS boolean LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+    PERFORM FROM leases WHERE job_id = _job AND token = _token FOR UPDATE;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    -- What was chosen meanwhile stays, further down than any list is long.
+    UPDATE import_items SET position = position + 1000000 WHERE import_id = _import AND status = 'queued' AND position < 1000000;
+    DELETE FROM import_items WHERE import_id = _import AND status <> 'queued';
+    UPDATE imports SET next_offset = 0, version = NULL WHERE id = _import;
     RETURN true;
 END $$;
 

@@ -107,7 +107,7 @@ class AudioHost:
     def answer(self, request: BaseHTTPRequestHandler, wanted: bool) -> None:
         request.close_connection = True
         parts = urlsplit(request.path)
-        path, ranged = parts.path, request.headers.get("range", "")
+        path, ranged = unquote(parts.path), request.headers.get("range", "")
         if path == "/search":
             self.searches.append(unquote(parse_qs(parts.query)["q"][0]))
             return self._body(request, path, 200, json.dumps(self._results()).encode(), {}, wanted)

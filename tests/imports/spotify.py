@@ -36,6 +36,11 @@ class Spotify:
         self.codes: dict[str, dict[str, str]] = {}
         self.refreshing = ""
         self.access = ""
+        self.version = "v1"
+        self.changes = 0
+        """How many times the playlist is changed, each after its second page was read: its first track goes."""
+        self.expired = 0
+        """To how many requests of the Web API the token has just ended."""
         self.busy = 0
         self.retry_after = "7"
         self.hold = threading.Event()
@@ -121,6 +126,9 @@ class Spotify:
             return 200, {"access_token": "secret", "expires_in": 3600}
         if path.startswith("/embed/"):
             return 200, self._embed()
+        if self.expired:
+            self.expired -= 1
+            return 401, {}
         offset = int(query.get("offset", 0))
         if offset:
             self.hold.wait(60)
@@ -132,8 +140,11 @@ class Spotify:
             case ["tracks", name]:
                 return 200, track(int(name[1:]), self.seconds, self.cover)
             case ["playlists", name] if name == ident(1, "p"):
+                if query.get("fields"):
+                    return 200, {"snapshot_id": self.version}
                 return 200, {
                     "name": "A list",
+                    "snapshot_id": self.version,
                     "owner": {"display_name": "Somebody"},
                     "tracks": self._page(0),
                 }
@@ -144,10 +155,33 @@ class Spotify:
                     "tracks": self._page(0),
                 }
             case ["playlists", _, "tracks"]:
-                return 200, self._page(offset)
+                page = self._page(offset)
+                if offset == 50 and self.changes:
+                    self.changes -= 1
+                    self.version += "'"
+                    del self.playlist[0]
+                return 200, page
+            case ["albums", name]:
+                songs = self._page(0, bare=True)
+                return 200, {
+                    "id": name,
+                    "name": "An Album",
+                    "artists": [{"name": "The Testers"}],
+                    "tracks": songs,
+                    "release_date": "2024-05-06",
+                    "total_tracks": len(self.playlist),
+                    "images": [],
+                }
+            case ["albums", _, "tracks"]:
+                return 200, self._page(offset, bare=True)
         return 404, {}
 
-    def _page(self, offset: int, size: int = 50) -> dict[str, Any]:
+    def _page(self, offset: int, size: int = 50, bare: bool = False) -> dict[str, Any]:
+        """A page of the list; ``bare``: as an album's tracks are told, without the album."""
+        if bare:
+            shown = [{k: v for k, v in (e or {}).items() if k != "album"} for e in self.playlist]
+            following = "more" if offset + size < len(shown) else None
+            return {"items": shown[offset : offset + size], "next": following, "total": len(shown)}
         entries = [{"track": entry} for entry in self.playlist[offset : offset + size]]
         following = "more" if offset + size < len(self.playlist) else None
         return {"items": entries, "next": following, "total": len(self.playlist)}

@@ -125,3 +125,20 @@ async def test_an_album_is_no_download(studio: Studio) -> None:
             "INSERT INTO download_jobs (address) VALUES (%s)", [f"spotify:album:{ident(1)}"]
         )
     assert caught.value.diag.constraint_name == "download_jobs_one_track"
+
+
+async def test_a_page_that_yt_dlp_knows_names_itself_and_needs_its_own_setting(
+    studio: Studio, host: AudioHost
+) -> None:
+    host.files = {"/A tune of mine.mp3": sound(SECONDS, "MP3")}
+    studio.config = dataclasses.replace(studio.config, download_sites=True)
+    async with studio.worker("download"):
+        row = await studio.one(
+            "INSERT INTO download_jobs (address, then_model) VALUES (%s, NULL) RETURNING track_id",
+            f"{host.url}/A%20tune%20of%20mine.mp3",
+        )
+        job = await studio.ended(str(row["track_id"]), "download")
+    assert (job["status"], job["error"]) == ("completed", None)
+    track = await studio.one("SELECT title, audio_key FROM tracks")
+    assert track["title"] == "A tune of mine"
+    assert (await studio.one("SELECT count(*) FROM processing_jobs"))["count"] == 0

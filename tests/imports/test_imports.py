@@ -168,3 +168,51 @@ async def test_what_is_not_there_fails_at_once(studio: Studio) -> None:
         row = await listed(studio, which)
     assert row["status"] == "failed"
     assert "knows no such" in row["error"]
+
+
+async def test_an_album_is_paged_and_its_tracks_know_their_album(
+    studio: Studio, spotify: Spotify
+) -> None:
+    async with studio.worker("default"):
+        which = await begin(studio, f"spotify:album:{ident(1)}", choose=True)
+        row = await listed(studio, which)
+    assert (row["status"], row["title"], row["artist"], row["found"]) == (
+        "completed",
+        "An Album",
+        "The Testers",
+        120,
+    )
+    item = await studio.one("SELECT album, facts FROM import_items WHERE position = 110")
+    assert item["album"] == "An Album"
+    assert (item["facts"]["date"], item["facts"]["album_artist"]) == ("2024-05-06", "The Testers")
+    assert item["facts"]["isrc"] == "XX0000000110"
+
+
+async def test_a_token_that_ends_early_is_asked_for_again(studio: Studio, spotify: Spotify) -> None:
+    spotify.expired = 1
+    async with studio.worker("default"):
+        row = await listed(studio, await begin(studio, f"spotify:track:{ident(1)}", choose=True))
+    assert (row["status"], row["found"]) == ("completed", 1)
+    assert spotify.books["/api/token"] == 2
+
+
+async def test_a_playlist_that_changes_while_it_is_read_is_read_afresh_and_misses_nothing(
+    studio: Studio, spotify: Spotify
+) -> None:
+    spotify.changes = 1
+    async with studio.worker("default"):
+        row = await listed(studio, await begin(studio, PLAYLIST, choose=True))
+    assert (row["status"], row["listed"], row["notice"]) == ("completed", 119, None)
+    rows = await (
+        await studio.db.execute("SELECT spotify_id FROM import_items ORDER BY position")
+    ).fetchall()
+    assert [found["spotify_id"] for found in rows] == [ident(n) for n in range(1, 120)]
+
+
+async def test_a_playlist_that_never_rests_says_so(studio: Studio, spotify: Spotify) -> None:
+    spotify.changes = 9
+    async with studio.worker("default"):
+        row = await listed(studio, await begin(studio, PLAYLIST, choose=True))
+    assert row["status"] == "completed"
+    assert "once more" in row["notice"]
+    assert spotify.changes == 6
