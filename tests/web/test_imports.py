@@ -219,3 +219,19 @@ def test_a_track_whose_file_has_gone_offers_it_again_and_its_cover_is_shown(
     assert "Download it again" in owner.get(f"/tracks/{track}").text
     assert owner.post(f"/tracks/{track}/download").status_code == 303
     assert world.one("SELECT address FROM download_jobs")["address"].endswith(ident(1))
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [360, 1280])
+def test_no_page_of_an_import_scrolls_sideways(page: "Page", world: World, width: int) -> None:
+    which = listed(world, 12)
+    world.connection.execute("SELECT sfa_import_choose(%s, '{1,2}')", [which])
+    world.connection.execute(
+        "UPDATE import_items SET status = 'failed', title = repeat('Long ', 30), reason = repeat('no recording of this was found; ', 9)"
+        " WHERE position = 0"
+    )
+    page.set_viewport_size({"width": width, "height": 780})
+    for path in ("/", "/imports", f"/imports/{which}"):
+        page.goto(path)
+        page.wait_for_selector(LIVE)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
