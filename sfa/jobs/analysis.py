@@ -2,15 +2,17 @@
 
 Both answers are kept; which of them counts, and what a person corrected, `sfa_analyses` says. A job that follows a
 separation does only what there is not yet; one that somebody asks for does everything anew. The tempi to look between
-are the job's. Cue points follow in the same transaction.
+are the job's. What lacks a waveform to zoom into gets one. Cue points follow in the same transaction.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any
 
 import procrastinate
@@ -42,6 +44,7 @@ async def perform(work: Run) -> Record:
     span = {name: row[name] for name in ("tempo_min", "tempo_max") if row[name] is not None}
     mix = await _mix(work, span) if row["needs_mix"] else None
     stems = await _stems(work, span) if row["needs_stems"] else None
+    waveforms = await _waveforms(work)
 
     async def record(session: Session) -> None:
         track = row["track_id"]
@@ -49,6 +52,8 @@ async def perform(work: Run) -> Record:
             await _write_mix(session, track, row["id"], mix)
         if stems is not None:
             await _write_stems(session, row["separation_id"], stems)
+        for waveform in waveforms:
+            await session.run("result_waveform", **waveform)
         if mix is not None or stems is not None:
             await session.run("record_follow_auto_cue", track=track)
         # A separation that was completed meanwhile found this job under way, and enqueued none.
@@ -76,6 +81,28 @@ async def _stems(work: Run, span: Mapping[str, float]) -> StemAnalysis | None:
     except ObjectMissing as error:
         log.warning("the stems of track %s are not analysed: %s", work.row["track_id"], error)
         return None
+
+
+async def _waveforms(work: Run) -> list[dict[str, Any]]:
+    """The waveforms that track and stems lack; what went meanwhile needs none."""
+    store, found = work.resources.store, []
+    await work.pin(*work.row["needs_waveforms"])
+    for key in work.row["needs_waveforms"]:
+        try:
+            async with store.fetch(key) as audio, store.scratch() as scratch:
+                out = scratch / "waveform"
+                answer = await work.call("analyzer", "waveform", audio=str(audio), out=str(out))
+                lows, highs = await asyncio.to_thread(_halves, out)
+        except ObjectMissing:
+            continue
+        per_second = answer["per_second"]
+        found.append({"audio_key": key, "per_second": per_second, "lows": lows, "highs": highs})
+    return found
+
+
+def _halves(path: Path) -> tuple[bytes, bytes]:
+    body = path.read_bytes()
+    return body[: len(body) // 2], body[len(body) // 2 :]
 
 
 async def _write_mix(session: Session, track: Any, job: Any, found: Analysis) -> None:

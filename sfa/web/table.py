@@ -35,6 +35,7 @@ from sfa.web.routes.track_export import media_export, track_export
 from sfa.web.routes.track_files import track_json, track_rekordbox
 from sfa.web.routes.track_grid import track_grid
 from sfa.web.routes.track_separate import track_separate
+from sfa.web.routes.track_waveform import track_waveform
 from sfa.web.routes.tracks_bulk import tracks_bulk
 from sfa.web.routes.tracks_list import tracks_list
 from sfa.web.routes.tracks_upload import tracks_upload
@@ -64,6 +65,7 @@ def routes(config: Config) -> list[Route | Mount]:
         Route("/tracks/{id}/rekordbox.xml", track_rekordbox),
         Route("/tracks/{id}/separate", track_separate, methods=["POST"]),
         Route("/tracks/{id}/export", track_export, methods=["POST"]),
+        Route("/tracks/{id}/waveform", track_waveform),
         Route("/tracks/{id}/grid", track_grid, methods=["POST"]),
         Route("/tracks/{id}/delete", track_delete, methods=["POST"]),
         Route("/tracks/{id}/cues", cue_add, methods=["POST"]),

@@ -4,7 +4,11 @@ SELECT a.id, a.track_id, a.operation::text, a.tempo_min, a.tempo_max, t.audio_ke
        NOT a.missing_only OR NOT EXISTS (
            SELECT FROM analysis_results r WHERE r.track_id = t.id AND r.version >= sfa_analysis_version()) AS needs_mix,
        s.stems IS NOT NULL AND (NOT a.missing_only OR NOT EXISTS (
-           SELECT FROM stem_analyses d WHERE d.processing_job_id = s.separation_id AND d.version >= sfa_analysis_version())) AS needs_stems
+           SELECT FROM stem_analyses d WHERE d.processing_job_id = s.separation_id AND d.version >= sfa_analysis_version())) AS needs_stems,
+       array(SELECT DISTINCT key FROM (
+           SELECT t.audio_key AS key UNION ALL
+           SELECT audio_key FROM stems WHERE processing_job_id = s.separation_id) sounds
+           WHERE key IS NOT NULL AND NOT EXISTS (SELECT FROM waveforms w WHERE w.audio_key = key) ORDER BY key) AS needs_waveforms
 FROM analysis_jobs a JOIN tracks t ON t.id = a.track_id
 LEFT JOIN LATERAL (
     SELECT processing_job_id AS separation_id, jsonb_object_agg(stem_type, audio_key) AS stems FROM stems

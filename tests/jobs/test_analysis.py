@@ -75,6 +75,12 @@ async def test_a_separation_first_takes_one_analysis_for_both(studio: Studio) ->
                   (SELECT count(*) FROM cue_points) > 0 AS cues"""
     )
     assert row == {"analyses": 1, "mixes": 1, "stems": 1, "cues": True}
+    # The mix and every stem can be zoomed into: a hundred columns a second.
+    waves = await studio.one(
+        """SELECT count(*) AS n, min(octet_length(lows)) AS low, max(octet_length(highs)) AS high,
+                  bool_and(audio_key IN (SELECT audio_key FROM stems UNION SELECT audio_key FROM tracks)) AS theirs FROM waveforms"""
+    )
+    assert waves == {"n": 5, "low": 1600, "high": 1600, "theirs": True}
 
 
 async def test_the_range_that_is_asked_for_holds(studio: Studio) -> None:

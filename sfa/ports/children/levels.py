@@ -76,6 +76,14 @@ class Meter:
             for name, row in rows.items()
         }
 
+    def extremes(self) -> tuple[bytes, bytes]:
+        """Return the waveform as bytes, lowest and highest of each column: 128 is zero, 1 and 255 full scale."""
+        low, high = (
+            (np.clip(np.rint(row * 127), -127, 127) + 128).astype(np.uint8)
+            for row in (self._low, self._high)
+        )
+        return low.tobytes(), high.tobytes()
+
 
 def decibels(value: float) -> float | None:
     """Return 20·log10, None below the silence threshold."""
