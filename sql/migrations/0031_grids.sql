@@ -117,8 +117,10 @@ BEGIN
     SELECT * INTO wanted FROM grid_corrections WHERE track_id = _track;
     seconds := mix.duration_ms / 1000.0;
     made.separation_id := stem.processing_job_id;
-    -- The drums' answer counts where it is at least as sure.
-    IF stem.tempo IS NOT NULL AND (mix.tempo IS NULL OR stem.tempo_confidence >= mix.tempo_confidence) THEN
+    -- The drums' answer counts where it is at least as sure, and of the same octave: half or double is told by the mix, whose
+    -- harmony and voices say what is a beat; drums alone are often heard twice as fast.
+    IF stem.tempo IS NOT NULL AND (mix.tempo IS NULL
+        OR stem.tempo_confidence >= mix.tempo_confidence AND abs(stem.tempo / mix.tempo - 1) <= 0.04) THEN
         made.source := 'drums'; made.tempo := stem.tempo; made.confidence := stem.tempo_confidence; heard := stem.features;
     ELSE
         made.source := 'mix'; made.tempo := mix.tempo; made.confidence := mix.tempo_confidence; heard := mix.features;

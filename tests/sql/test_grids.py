@@ -282,10 +282,10 @@ def stems_say(
 
 def test_the_surer_of_mix_and_stems_counts_and_both_are_kept(db: Connection, track: str) -> None:
     separation = separated(db, track)
-    stems_say(db, separation, 120, 0.9, 0.2)
+    stems_say(db, separation, 102, 0.9, 0.2)
     found = grid(db, track)
-    assert (found["tempo"], found["tempo_source"]) == (120, "drums")
-    assert (found["mix_tempo"], found["drums_tempo"]) == (100, 120)
+    assert (found["tempo"], found["tempo_source"]) == (102, "drums")
+    assert (found["mix_tempo"], found["drums_tempo"]) == (100, 102)
     assert (found["key"], found["key_source"], found["stems_key"]) == ("A minor", "mix", "C major")
     db.execute("UPDATE stem_analyses SET tempo_confidence = 0.1, key_confidence = 0.8")
     found = grid(db, track)
@@ -298,9 +298,18 @@ def test_the_surer_of_mix_and_stems_counts_and_both_are_kept(db: Connection, tra
 
 
 def test_demucs_stems_say_more_than_the_previews(db: Connection, track: str) -> None:
-    stems_say(db, separated(db, track, "htdemucs"), 120, 0.9)
-    stems_say(db, separated(db, track, "spectral"), 90, 0.95)
-    assert grid(db, track)["tempo"] == 120
+    stems_say(db, separated(db, track, "htdemucs"), 101, 0.9)
+    stems_say(db, separated(db, track, "spectral"), 99, 0.95)
+    assert grid(db, track)["tempo"] == 101
+
+
+def test_the_drums_do_not_double_the_mixs_tempo(db: Connection, track: str) -> None:
+    stems_say(db, separated(db, track), 200, 0.99)
+    found = grid(db, track)
+    assert (found["tempo"], found["tempo_source"], found["drums_tempo"]) == (100, "mix", 200)
+    # Without a tempo of the mix's own, theirs is the only one.
+    db.execute("UPDATE analysis_results SET tempo = NULL, tempo_confidence = 0")
+    assert grid(db, track)["tempo"] == 200
 
 
 def follow(db: Connection, track: str, seen: str | None = None) -> int:
