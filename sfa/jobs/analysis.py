@@ -43,7 +43,8 @@ async def perform(work: Run) -> Record:
         raise InputError("the track has no audio yet: upload or download it first")
     span = {name: row[name] for name in ("tempo_min", "tempo_max") if row[name] is not None}
     mix = await _mix(work, span) if row["needs_mix"] else None
-    stems = await _stems(work, span) if row["needs_stems"] else None
+    tempo = mix.tempo if mix is not None else row["mix_tempo"]
+    stems = await _stems(work, _near(tempo) or span) if row["needs_stems"] else None
     waveforms = await _waveforms(work)
 
     async def record(session: Session) -> None:
@@ -65,6 +66,13 @@ async def perform(work: Run) -> Record:
 async def _mix(work: Run, span: Mapping[str, float]) -> Analysis:
     async with work.resources.store.fetch(work.row["audio_key"]) as audio:
         return Analysis.from_json(await work.call("analyzer", "analyze", audio=str(audio), **span))
+
+
+def _near(tempo: float | None) -> dict[str, float]:
+    """The range round the mix's tempo: half or double is told by the mix, drums alone are often heard twice as fast."""
+    if tempo is None:
+        return {}
+    return {"tempo_min": max(20.0, 0.93 * tempo), "tempo_max": min(400.0, 1.07 * tempo)}
 
 
 async def _stems(work: Run, span: Mapping[str, float]) -> StemAnalysis | None:

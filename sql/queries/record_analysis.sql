@@ -1,6 +1,7 @@
 -- An analysis job with its track's audio and the stems that say most, as its worker needs it; and what there is already.
 SELECT a.id, a.track_id, a.operation::text, a.tempo_min, a.tempo_max, t.audio_key, t.duration_ms, t.title,
        s.separation_id, s.stems,
+       (SELECT tempo FROM analysis_results r WHERE r.track_id = t.id ORDER BY version DESC LIMIT 1) AS mix_tempo,
        NOT a.missing_only OR NOT EXISTS (
            SELECT FROM analysis_results r WHERE r.track_id = t.id AND r.version >= sfa_analysis_version()) AS needs_mix,
        s.stems IS NOT NULL AND (NOT a.missing_only OR NOT EXISTS (
