@@ -21,6 +21,8 @@ STATEMENTS = (
     "queue_prune",
     "queue_prune_events",
     "queue_prune_statistics",
+    "incident_prune",
+    "program_prune",
     "queue_prune_tokens",
     "queue_prune_audit",
     "queue_prune_logs",

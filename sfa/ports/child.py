@@ -170,15 +170,14 @@ class _Child:
             call.check()
             if (op := ops.get(call.op)) is None:
                 raise InputError(f'there is no op "{call.op[:60]}"; ops: {", ".join(ops)}')
-            frame: ChildFrame = protocol.Result(call.id, clean(op(call)))
-            protocol.encode(frame)
+            line = answer(call.id, op(call))
         except Exception as error:  # noqa: BLE001 - every end of a request becomes a frame
             self.failed = True
-            frame = failure(call.id, error)
+            line = protocol.encode(failure(call.id, error))
         # Forgotten first: a cancel that comes after the last frame must hit nothing.
         if self.calls.get(call.id) is call:
             del self.calls[call.id]
-        self.send(frame)
+        self.write(line)
 
     def read(self) -> None:
         splitter = protocol.Splitter(protocol.decode_parent)
@@ -219,7 +218,10 @@ class _Child:
             os._exit(3)
 
     def send(self, frame: ChildFrame) -> None:
-        view = memoryview(protocol.encode(frame))
+        self.write(protocol.encode(frame))
+
+    def write(self, line: bytes) -> None:
+        view = memoryview(line)
         with self.lock:
             try:
                 while view:
@@ -263,6 +265,14 @@ _FOLDERS: Final = re.compile(r"(?<![\w:/.~-])/(?:[^/\s\"':]+/)+")
 def scrub(text: str) -> str:
     """Take the folders of absolute paths out of a text: errors never show server paths."""
     return _FOLDERS.sub("", text)
+
+
+def answer(ident: str, payload: Mapping[str, Any]) -> bytes:
+    """The line of a result; what is no JSON is made such, which takes a while for a large one and is seldom needed."""
+    try:
+        return protocol.encode(protocol.Result(ident, payload))
+    except ProtocolError:
+        return protocol.encode(protocol.Result(ident, clean(payload)))
 
 
 def clean(value: Any) -> Any:

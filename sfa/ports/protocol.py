@@ -278,6 +278,9 @@ class Splitter(Generic[F]):
 _TYPE: Final = re.compile(rb'"type"\s*:\s*"(\w{1,20})"')
 
 
+_LARGE: Final = re.compile(rb"[eE]\+?0*[1-9][0-9]{2}|[0-9]{300}")
+
+
 def _guess(line: bytes) -> str:
     found = _TYPE.search(line)
     return found[1].decode() if found else ""
@@ -287,7 +290,9 @@ def _object(line: bytes) -> dict[str, Any]:
     if len(line) > MAX_FRAME:
         raise ProtocolError(f"a line is longer than {MAX_FRAME} bytes")
     try:
-        body = json.loads(line.decode(), parse_constant=_refuse, parse_float=_finite)
+        # A function a number would take most of the time; only such numbers can be out of range.
+        finite = _finite if _LARGE.search(line) else None
+        body = json.loads(line.decode(), parse_constant=_refuse, parse_float=finite)
     except UnicodeDecodeError:
         raise ProtocolError("a line is not UTF-8") from None
     except (ValueError, RecursionError):

@@ -295,6 +295,15 @@ async def test_housekeeping_is_a_schedule_and_prunes_what_is_old(studio: Studio)
                 "UPDATE procrastinate_events SET at = now() - interval '8 days' WHERE job_id = %s",
                 [job["queue_job_id"]],
             )
+    for days in (1, 100):
+        await studio.db.execute(
+            "INSERT INTO incidents (host, program, event, at) VALUES ('h', 'web', 'exited', now() - make_interval(days => %s))",
+            [days],
+        )
+        await studio.db.execute(
+            "INSERT INTO programs (host, name, state, max_restarts, window_seconds, seen_at) VALUES (%s, 'web', 'RUNNING', 5, 60, now() - make_interval(hours => %s))",
+            [f"h{days}", days],
+        )
     await studio.db.execute(
         "UPDATE schedules SET paused = false, next_run = now() - interval '1 hour' WHERE name IN ('housekeeping', 'rescue', 'statistics')"
     )
@@ -308,6 +317,8 @@ async def test_housekeeping_is_a_schedule_and_prunes_what_is_old(studio: Studio)
         await studio.one("SELECT count(*) FROM procrastinate_jobs WHERE task_name = 'analysis'")
     )["count"] == 1
     assert (await studio.one("SELECT count(*) FROM analysis_jobs"))["count"] == 2
+    assert (await studio.one("SELECT count(*) FROM incidents"))["count"] == 1
+    assert (await studio.one("SELECT array_agg(host) AS h FROM programs"))["h"] == ["h1"]
     assert (
         await studio.one("SELECT count(*) FROM procrastinate_jobs WHERE task_name = 'housekeeping'")
     )["count"] == 1

@@ -2,7 +2,8 @@
 
 Ways: sfa (a pool of warm children), process (a fresh Python a call), executor (ProcessPoolExecutor), loky. Each has one
 worker and starts from nothing; the first call's seconds include that start. Printed is one JSON object: seconds (a call
-each), first (seconds), memory (this process's resident bytes after each tenth of the calls).
+each), first (seconds), processor (seconds a call but the first, of this process and all below it), memory (this
+process's resident bytes after each tenth of the calls).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -17,6 +19,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from sfa.ports import kin, memory
 from tests.bench.calls import work
 
 PROGRAMS = {
@@ -56,13 +59,17 @@ class Diary:
     """What the calls took, and how this process grew."""
 
     def __init__(self, count: int) -> None:
+        self._count = count
         self._every = max(1, count // 10)
         self._seconds: list[float] = []
         self._memory: list[int] = []
+        self._processor: list[float] = []
 
     def note(self, seconds: float) -> None:
         """One call is over."""
         self._seconds.append(seconds)
+        if len(self._seconds) in (1, self._count):
+            self._processor.append(_processor())
         if len(self._seconds) % self._every == 0:
             with open("/proc/self/statm") as file:
                 self._memory.append(int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE"))
@@ -70,7 +77,15 @@ class Diary:
     def told(self) -> dict[str, Any]:
         """Everything; the first call apart."""
         first, *rest = self._seconds
-        return {"first": first, "seconds": rest, "memory": self._memory}
+        spent = (self._processor[-1] - self._processor[0]) / max(1, len(rest))
+        return {"first": first, "seconds": rest, "processor": spent, "memory": self._memory}
+
+
+def _processor() -> float:
+    """Processor seconds of this process, of those below it, and of those that have ended."""
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    living = sum(memory.cpu_seconds(pid) for pid in kin.descendants(os.getpid()))
+    return time.process_time() + ended.ru_utime + ended.ru_stime + living
 
 
 async def _sfa(name: str, count: int, args: Mapping[str, Any]) -> dict[str, Any]:
