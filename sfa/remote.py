@@ -12,6 +12,7 @@ from typing import Any
 
 from supervisor.events import RemoteCommunicationEvent, notify
 from supervisor.rpcinterface import SupervisorNamespaceRPCInterface, isNotRunning
+from supervisor.states import ProcessStates
 
 STOPPED = "stopped"
 
@@ -40,7 +41,12 @@ class Interface(SupervisorNamespaceRPCInterface):  # type: ignore[misc]
         return super().stopAllProcesses(wait)
 
     def holdProcess(self, name: str) -> Any:  # noqa: N802 - as its neighbours
-        """Stop a process named by name, for the listener; nobody is told"""
+        """Stop a process named by name, for the listener; nobody is told. Told again, it has its signal again"""
+        _, process = self._getGroupAndProcess(name)
+        if process is not None and process.get_state() == ProcessStates.STOPPING:
+            # Between fork and exec a signal is lost.
+            process.signal(process.config.stopsignal)
+            return True
         return super().stopProcess(name, wait=False)
 
     def _tell(self, process: Any) -> None:

@@ -148,7 +148,10 @@ class Watchman:
                 self._plan(program.name, watched, now, "fatal")
             if program.state == "RUNNING" and watched.quiet_since is not None and now - watched.quiet_since > QUIET:  # fmt: skip
                 watched.pauses = 0
-            if watched.start_at is not None and now >= watched.start_at and not self.stopping:
+            if program.state == "STOPPING" and watched.held_at is not None:
+                # It was told as it began, before it could hear; supervisord would wait, and then kill.
+                self._daemon.hold_program(program.name)
+            elif watched.start_at is not None and now >= watched.start_at and not self.stopping:
                 self._revive(program.name, watched)
             rows.append(
                 {
@@ -220,7 +223,8 @@ class Watchman:
             self.incidents = list(kept["incidents"])
             for name, pauses in kept["held"].items():
                 # The pause it had is over, or nearly: it gets the shortest.
-                self._programs[name] = Watched(pauses=pauses, start_at=self._clock() + FIRST_PAUSE)
+                now = self._clock()
+                self._programs[name] = Watched(pauses=pauses, held_at=now - RACE, start_at=now + FIRST_PAUSE)  # fmt: skip
             for name in kept["off"]:
                 self._programs[name] = Watched(off=True)
         except (OSError, ValueError, KeyError, TypeError, AttributeError):

@@ -44,7 +44,7 @@ class Host:
 
     def hold_program(self, name: str) -> None:
         self.did.append("stop")
-        self.state = "STOPPED"
+        self.state = "STOPPING" if self.state == "STOPPING" else "STOPPED"
 
     def last_end(self, name: str) -> str:
         return self.end
@@ -126,6 +126,33 @@ def test_what_a_person_stops_stays_stopped(host: Host) -> None:
     host.now += 1000
     host.watchman.tick()
     assert host.did == []
+
+
+def test_what_is_slow_to_stop_is_told_again_and_started_when_it_has_stopped(host: Host) -> None:
+    for _ in range(MAX_RESTARTS + 1):
+        host.fall()
+    host.state = "STOPPING"  # its signal came too early to be heard
+    for _ in range(3):
+        host.now += 5
+        host.watchman.tick()
+    assert host.did == ["stop"] * 4
+    assert host.told[-1] == "held"
+    host.event("STOPPED")
+    host.begin().tick()
+    host.now += 6
+    host.watchman.tick()
+    assert host.did[-1] == "start"
+    assert host.told[-1] == "revived"
+
+
+def test_what_was_stopping_when_the_listener_ended_was_not_stopped_by_a_person(host: Host) -> None:
+    for _ in range(MAX_RESTARTS + 1):
+        host.fall()
+    host.begin()
+    host.event("STOPPED")
+    host.now += 6
+    host.watchman.tick()
+    assert host.did == ["stop", "start"]
 
 
 STOP = ("REMOTE_COMMUNICATION", {"type": "stopped", "processname": WORKER})

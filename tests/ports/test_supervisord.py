@@ -106,6 +106,21 @@ def test_a_person_who_stops_what_does_not_run_is_heard_and_the_listener_is_not(h
     assert "{'type': 'stopped', 'processname': 'victim'}" in line
 
 
+def test_a_program_that_did_not_hear_its_signal_is_told_again(host: Host) -> None:
+    # The first signal finds nobody, as between fork and exec; the second one is heard.
+    deaf = "trap 'trap - TERM' TERM; echo ready; while :; do sleep 0.02; done"
+    host.begin(f'command=sh -c "{deaf}"\nstdout_logfile={host.logs}/victim.log\nstopwaitsecs=600')
+    host.until("RUNNING")
+    _wait(lambda: "ready" in host.log_tail("victim"))
+    host.hold_program("victim")
+
+    def stopped() -> bool:
+        host.hold_program("victim")
+        return host.program("victim").state == "STOPPED"
+
+    _wait(stopped)
+
+
 async def test_kill_minus_nine_of_supervisord_leaves_no_worker_and_no_child(
     host: Host, studio: Studio
 ) -> None:
