@@ -409,5 +409,11 @@ def _check(name: str, value: Any, low: float, high: float) -> None:
 def _row(name: str, row: Sequence[Any], low: float, high: float, count: int | None = None) -> None:
     if count is not None and len(row) != count:
         raise FeaturesError(f"{name} has {len(row)} values, not {count}")
+    # All at once, which is a tenth of the whole analysis faster; what is wrong is looked for one by one.
+    if not row:
+        return
+    numbers = set(map(type, row)) <= {int, float} and math.isfinite(sum(row))
+    if numbers and low <= min(row) and max(row) <= high:
+        return
     for value in row:
         _check(name, value, low, high)
