@@ -144,6 +144,9 @@ class Watchman:
         rows = []
         for program in self._daemon.programs():
             watched = self._programs.setdefault(program.name, Watched())
+            if program.state == "RUNNING":
+                # Whoever started it, and whether that was heard of or not.
+                watched.off = False
             if program.state == "FATAL" and watched.start_at is None and not watched.off:
                 self._plan(program.name, watched, now, "fatal")
             if program.state == "RUNNING" and watched.quiet_since is not None and now - watched.quiet_since > QUIET:  # fmt: skip

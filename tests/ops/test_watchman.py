@@ -128,6 +128,18 @@ def test_what_a_person_stops_stays_stopped(host: Host) -> None:
     assert host.did == []
 
 
+def test_what_runs_is_looked_after_even_if_its_start_was_missed(host: Host) -> None:
+    host.event("STOPPED")
+    host.begin()
+    host.state = "RUNNING"
+    host.watchman.tick()
+    host.state = "FATAL"
+    host.watchman.tick()
+    host.now += 1000
+    host.watchman.tick()
+    assert host.did == ["start"]
+
+
 def test_what_is_slow_to_stop_is_told_again_and_started_when_it_has_stopped(host: Host) -> None:
     for _ in range(MAX_RESTARTS + 1):
         host.fall()
