@@ -21,6 +21,7 @@ KINDS = {
     "covers": mark("Covers"),
     "export": mark("Export"),
     "auto_cue": mark("Cue points"),
+    "lalalai": mark("lalal.ai"),
     "multistem": mark("Many stems"),
     "voice_change": mark("Another voice"),
     "voice_clean": mark("Clean voice"),

@@ -10,6 +10,7 @@ from sfa.config import Config
 from sfa.web.immutable import Immutable
 from sfa.web.render import DIST
 from sfa.web.routes.covers import media_cover, track_download
+from sfa.web.routes.batches import batch, batch_steer, batches
 from sfa.web.routes.cues import cue_add, cue_change
 from sfa.web.routes.events import events
 from sfa.web.routes.health import health
@@ -21,6 +22,7 @@ from sfa.web.routes.jobs_bulk import jobs_bulk
 from sfa.web.routes.jobs_list import jobs_list
 from sfa.web.routes.media import media_stem, media_track
 from sfa.web.routes.models import model_steer, models
+from sfa.web.routes.news import news, news_steer
 from sfa.web.routes.ports import port_steer, ports
 from sfa.web.routes.queues import queue_steer, queues
 from sfa.web.routes.schedule import schedule, schedule_steer
@@ -84,6 +86,11 @@ def routes(config: Config) -> list[Route | Mount]:
         Route("/imports", import_begin, methods=["POST"]),
         Route("/imports/{id}", import_show),
         Route("/imports/{id}/choose", import_choose, methods=["POST"]),
+        Route("/batches", batches),
+        Route("/batches/{id}", batch),
+        Route("/batches/{id}", batch_steer, methods=["POST"]),
+        Route("/notifications", news),
+        Route("/notifications", news_steer, methods=["POST"]),
         Route("/queues", queues),
         Route("/queues/{name}", queue_steer, methods=["POST"]),
         Route("/ports", ports),

@@ -97,7 +97,7 @@ CREATE VIEW sfa_batch_members AS
     SELECT m.batch_id, m.position, m.track_id, t.title, m.job_id, coalesce(p.status, a.status)::text AS job_status,
            CASE WHEN m.job_id IS NULL THEN 'refused' ELSE coalesce(p.status::text, a.status::text, 'cancelled') END AS status,
            coalesce(p.progress, a.progress, 0) AS progress, coalesce(p.stage, a.stage) AS stage, coalesce(m.reason, p.error, a.error) AS error,
-           coalesce(p.finished_at, a.finished_at) AS finished_at
+           coalesce(p.scheduled_at, a.scheduled_at) AS scheduled_at, coalesce(p.finished_at, a.finished_at) AS finished_at
     FROM batch_members m JOIN tracks t ON t.id = m.track_id
     LEFT JOIN processing_jobs p ON p.id = m.job_id LEFT JOIN analysis_jobs a ON a.id = m.job_id;
 

@@ -8,11 +8,13 @@ from starlette.requests import Request
 
 from sfa.web.addresses import identity, job_of, track_of
 from sfa.web.failures import Missing
+from sfa.web.pages.batches import Batch, Batches
 from sfa.web.pages.home import Home
 from sfa.web.pages.imports import Import, Imports, Shown
 from sfa.web.pages.job import Job
 from sfa.web.pages.jobs import Filter, Jobs
 from sfa.web.pages.models import Models
+from sfa.web.pages.news import News
 from sfa.web.pages.page import Page
 from sfa.web.pages.ports import Ports
 from sfa.web.pages.queues import Queues
@@ -42,12 +44,19 @@ def _tracks(request: Request) -> Page:
     return Tracks(user(request).id, Wanted.asked(request.query_params))
 
 
+def _batch(request: Request) -> Page:
+    return Batch(user(request).id, identity(request.query_params.get("batch", "")))
+
+
 PAGES: dict[str, Callable[[Request], Page]] = {
     "home": lambda request: Home(user(request).id),
     "tracks": _tracks,
     "track": lambda request: Track(user(request).id, track_of(request), job_of(request)),
     "jobs": lambda request: Jobs(user(request).id, Filter.asked(request.query_params)),
     "job": _job,
+    "batches": lambda request: Batches(user(request).id),
+    "batch": _batch,
+    "news": lambda request: News(user(request).id),
     "models": _models,
     "ports": _ports,
     "schedule": lambda request: Schedule(user(request).id, is_admin(request)),
