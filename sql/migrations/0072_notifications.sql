@@ -13,6 +13,7 @@ CREATE TABLE notifications (
     track_id uuid REFERENCES tracks ON DELETE CASCADE,
     inserted_at timestamptz NOT NULL DEFAULT now(),
     read_at timestamptz,
+    mailed_at timestamptz,
     CONSTRAINT notifications_once UNIQUE (user_id, event),
     CONSTRAINT notifications_kind_known CHECK (kind IN ('failed', 'ready', 'import', 'batch', 'cleanup')),
     CONSTRAINT notifications_link_local CHECK (link ~ '^/([^/]|$)')

@@ -201,7 +201,8 @@ def test_many_tracks_are_worked_on_after_a_question(
     form = {"verb": "separate", "model": "spectral", "id": [*tracks, theirs]}
     assert "Separate 3 tracks with spectral?" in owner.post("/tracks/bulk", data=form).text
     done = owner.post("/tracks/bulk", data=form | {"sure": "1"})
-    assert "3+jobs" in done.headers["location"]
+    batch = world.one("SELECT id, total FROM sfa_batches")
+    assert (done.headers["location"], batch["total"]) == (f"/batches/{batch['id']}", 3)
     assert world.one("SELECT count(*) AS n FROM processing_jobs")["n"] == 3, "one was there already"
     owner.post("/tracks/bulk?q=Song+2", data={"verb": "analyse", "all": "1", "sure": "1"})
     assert world.one("SELECT title FROM analysis_jobs JOIN tracks t ON t.id = track_id")["title"] == "Song 2"  # fmt: skip

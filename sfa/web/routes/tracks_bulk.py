@@ -42,8 +42,22 @@ async def tracks_bulk(request: Request) -> Response:
     if not sure:
         values: dict[str, Any] = {"tracks": tracks, "verb": verb, "model": model, "back": back}
         return html(request, "tracks_bulk.html", query=urlencode(wanted.query()), **values)
+    if verb != "delete" and len(tracks) > 1:
+        return await _batch(at, verb, model, [track["id"] for track in tracks], owner)
     said = await _act(at, verb, model, tracks, owner)
     return RedirectResponse("/tracks?" + urlencode(wanted.query(before="") | {"said": said}), 303)
+
+
+async def _batch(
+    at: Services, verb: str, model: str, ids: list[UUID], owner: int
+) -> RedirectResponse:
+    """One batch for all of them, and its page."""
+    async with at.database.session() as session:
+        made = await session.one(
+            "batch_add", user_id=owner, operation="separate" if verb == "separate" else "analyze",
+            model=model if verb == "separate" else None, title=None, ids=ids,
+        )  # fmt: skip
+    return RedirectResponse(f"/batches/{made['id']}" if made else "/batches", 303)
 
 
 async def _act(at: Services, verb: str, model: str, tracks: list[Row], owner: int) -> str:
