@@ -84,10 +84,13 @@ def verdict(error: Exception) -> tuple[int, str]:
             return 503, "The store of the audio does not answer. Try again in a moment."
         case Refused():
             rule = error.constraint or ""
-            if rule not in RULES:
-                log.warning("refused by %s: %s", rule or "the database", error)
             status = 409 if rule.endswith(("_one_active", "_one_a_place")) else 422
-            return status, RULES.get(rule, "The database refused this.")
+            # A rule of ours says what is wrong in words for people, and which rule it is.
+            told, ours, _ = str(error).partition(f' (rule "{rule}")')
+            if rule not in RULES and not ours:
+                log.warning("refused by %s: %s", rule or "the database", error)
+                told = "The database refused this."
+            return status, RULES.get(rule, told[:1].upper() + told[1:])
         case DatabaseUnavailable():
             return 503, "The database does not answer. Jobs are safe; try again in a moment."
         case _:

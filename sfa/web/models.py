@@ -10,6 +10,8 @@ from sfa.db import Session
 from sfa.weights import available
 
 PREVIEW = "spectral"
+CLOUD = "lalalai"
+"""The engine that is not on this machine: the track's page has a form of its own for it (`sfa.web.cloud`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +26,7 @@ class Choice:
 
 
 async def choices(session: Session, config: Config, track_id: UUID | None = None) -> list[Choice]:
-    """Every model, in the order to offer them; priced for a track if one is given."""
+    """Every model of this machine, in the order to offer them; priced for a track if one is given."""
     prices: dict[str, float] = {}
     if track_id is not None:
         rows = await session.all("model_prices", track_id=track_id)
@@ -37,6 +39,7 @@ async def choices(session: Session, config: Config, track_id: UUID | None = None
             prices.get(row["name"]),
         )
         for row in await session.all("model_list")
+        if row["engine"] != CLOUD
     ]
 
 

@@ -31,6 +31,7 @@ from sfa.web.routes.sign_in import sign_in, sign_out
 from sfa.web.routes.spotify import spotify_callback, spotify_connect, spotify_forget
 from sfa.web.routes.stems_live import media_piece, stems_live
 from sfa.web.routes.track import track
+from sfa.web.routes.track_cloud import cloud_key, track_cloud
 from sfa.web.routes.track_data import track_analysis, track_mixer
 from sfa.web.routes.track_delete import track_delete
 from sfa.web.routes.track_export import media_export, track_export
@@ -86,6 +87,8 @@ def routes(config: Config) -> list[Route | Mount]:
         Route("/imports", import_begin, methods=["POST"]),
         Route("/imports/{id}", import_show),
         Route("/imports/{id}/choose", import_choose, methods=["POST"]),
+        Route("/tracks/{id}/cloud", track_cloud, methods=["POST"]),
+        Route("/cloud/key", cloud_key, methods=["POST"]),
         Route("/batches", batches),
         Route("/batches/{id}", batch),
         Route("/batches/{id}", batch_steer, methods=["POST"]),

@@ -61,7 +61,7 @@ class World:
 
     def worker(self, queue: str = "processing") -> int:
         """A worker that was just seen, one for each queue."""
-        for name in {queue, "download", "processing", "analysis", "default"}:
+        for name in {queue, "download", "processing", "analysis", "default", "cloud"}:
             row = self.one("INSERT INTO procrastinate_workers DEFAULT VALUES RETURNING id")
             self.connection.execute(
                 "INSERT INTO workers (id, name, host, host_key, pid, pid_started, queue_name) VALUES (%s, 'w', 'h', 'k', 1, 1, %s)",

@@ -65,3 +65,30 @@ def test_what_happened_is_told_once_and_read(owner: TestClient, world: World) ->
     assert world.one("SELECT by_mail FROM notification_settings")["by_mail"] == ["failed", "batch"]
     assert owner.post("/notifications", data={"verb": "mail", "kind": "x"}).status_code == 400
     assert owner.post("/notifications", data={"verb": "read", "until": "x"}).status_code == 400
+
+
+def test_a_track_goes_to_the_cloud_by_a_form_once_there_is_a_key(
+    owner: TestClient, world: World
+) -> None:
+    track = world.track("Song", seconds=90)
+    assert "Send to lalal.ai" not in owner.get(f"/tracks/{track}").text
+    owner.post("/cloud/key", data={"key": "a-secret-key", "back": f"/tracks/{track}"})
+    page = owner.get(f"/tracks/{track}").text
+    assert "Costs 1.5 minutes" in page
+    assert "a-secret-key" not in page
+    form = {"operation": "multistem", "stems": ["vocals", "drums"], "fallback": "spectral"}
+    assert owner.post(f"/tracks/{track}/cloud", data=form).status_code == 303
+    row = world.one("SELECT model, operation::text, options, fallback FROM processing_jobs")
+    assert row == {
+        "model": "lalalai", "operation": "multistem", "options": {"stems": ["vocals", "drums"]}, "fallback": "spectral",
+    }  # fmt: skip
+    assert owner.post(f"/tracks/{track}/cloud", data={"operation": "dance"}).status_code == 400
+    refused = owner.post(f"/tracks/{track}/cloud", data={"operation": "multistem"})
+    assert refused.status_code == 422
+    assert "one to six different ones" in refused.text
+    other = world.one("INSERT INTO users (email) VALUES ('other@example.org') RETURNING id")["id"]
+    theirs = world.track("Theirs", user_id=other)
+    assert owner.post(f"/tracks/{theirs}/cloud", data={"operation": "demuser"}).status_code == 404
+    moved = owner.post("/cloud/key", data={"key": "", "back": "//evil.example"})
+    assert moved.headers["location"] == "/"
+    assert "Send to lalal.ai" not in owner.get(f"/tracks/{track}").text
