@@ -264,7 +264,7 @@ def _record(work: Run, recipe: str, facts: dict[str, Any], stems: list[dict[str,
         await session.run(
             "result_processing", id=row["id"], result=json.dumps(facts), recipe=recipe
         )
-        await session.run("record_follow_analysis", track=row["track_id"])
+        await session.run("record_follow_analysis", track=row["track_id"], seen=None)
 
     return record
 
