@@ -194,7 +194,7 @@ async def test_what_it_costs_is_asked_before_and_too_much_is_refused(
         ("voice_change", {"voice": "NOBODY"}, "processing_jobs_voice_known"),
         ("voice_change", {"voice": "VETRANA", "accent": 2}, "processing_jobs_accent_range"),
         ("voice_clean", {"noise": 3}, "processing_jobs_noise_range"),
-        ("export", {}, "processing_jobs_operation_available"),
+        ("export", {}, "processing_jobs_export_of"),
     ],
 )
 async def test_what_lalalai_does_not_do_is_refused_by_its_rule(
