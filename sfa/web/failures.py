@@ -10,43 +10,57 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from sfa.errors import DatabaseUnavailable, InputError, ObjectMissing, Refused, SfaError, StoreError
+from sfa.web.languages import gettext as _
+from sfa.web.names import mark
 from sfa.web.services import html, is_htmx, wants_json
 
 log = logging.getLogger(__name__)
 
 SENTENCES = {
-    404: "There is nothing here. It may have been deleted, or it belongs to somebody else.",
-    405: "This address cannot do that.",
-    413: "That is more than this server takes.",
-    500: "Something went wrong here. It was written to the server's log.",
+    404: mark("There is nothing here. It may have been deleted, or it belongs to somebody else."),
+    405: mark("This address cannot do that."),
+    413: mark("That is more than this server takes."),
+    500: mark("Something went wrong here. It was written to the server's log."),
 }
 RULES = {
-    "processing_jobs_one_active": "This separation is waiting or running already.",
-    "processing_jobs_format_known": "Audio is made as wav, flac or mp3, a .stem.mp4 as aac or alac.",
-    "processing_jobs_model_fkey": "There is no such model.",
-    "processing_jobs_export_of": "This separation's stems are not here any more: separate the track again.",
-    "processing_jobs_export_four": "A .stem.mp4 holds drums, bass, other and vocals: this separation lacks some.",
-    "processing_jobs_gains_of_stems": "A stem's gain lies between -60 and 12 dB.",
-    "processing_jobs_package_known": "An export is a mix, a zip or a .stem.mp4.",
-    "processing_jobs_bits_known": "wav is made with 16, 24 or 32 bits, flac with 16 or 24.",
-    "grid_corrections_something": "Say what to correct.",
-    "grid_corrections_need_analysis": "The track has no analysis yet, hence no grid to correct.",
-    "grid_corrections_need_beats": "The track has no beats to shift: tap them, or give a tempo.",
-    "grid_corrections_tempo_range": "That would leave 20 to 400 beats a minute.",
-    "grid_corrections_metre_range": "A bar has 2 to 12 beats.",
-    "grid_corrections_taps": "Tap four times or more, at 20 to 400 beats a minute.",
-    "grid_corrections_places": "That lies outside of the track.",
-    "cue_points_within_track": "That lies after the track's end.",
-    "cue_points_one_a_place": "There is a cue point of this kind already.",
-    "cue_points_one_a_pad": "This pad is taken.",
-    "cue_points_loop_order": "A loop ends after it begins.",
-    "cue_points_label_length": "A label has at most 100 characters.",
-    "cue_points_colour_format": "A colour is written as #RRGGBB.",
-    "cue_points_position_positive": "That lies before the track's beginning.",
-    "schedules_cron_form": "That is no time: minute, hour, day, month, weekday, as in “*/15 8-18 * * MON-FRI”.",
-    "schedules_cron_comes": "That time never comes.",
-    "schedules_time_zone_known": "There is no such time zone: write it as in Europe/Berlin.",
-    "tracks_title_length": "A title has between 1 and 500 characters.",
+    "processing_jobs_one_active": mark("This separation is waiting or running already."),
+    "processing_jobs_format_known": mark(
+        "Audio is made as wav, flac or mp3, a .stem.mp4 as aac or alac."
+    ),
+    "processing_jobs_model_fkey": mark("There is no such model."),
+    "processing_jobs_export_of": mark(
+        "This separation's stems are not here any more: separate the track again."
+    ),
+    "processing_jobs_export_four": mark(
+        "A .stem.mp4 holds drums, bass, other and vocals: this separation lacks some."
+    ),
+    "processing_jobs_gains_of_stems": mark("A stem's gain lies between -60 and 12 dB."),
+    "processing_jobs_package_known": mark("An export is a mix, a zip or a .stem.mp4."),
+    "processing_jobs_bits_known": mark("wav is made with 16, 24 or 32 bits, flac with 16 or 24."),
+    "grid_corrections_something": mark("Say what to correct."),
+    "grid_corrections_need_analysis": mark(
+        "The track has no analysis yet, hence no grid to correct."
+    ),
+    "grid_corrections_need_beats": mark(
+        "The track has no beats to shift: tap them, or give a tempo."
+    ),
+    "grid_corrections_tempo_range": mark("That would leave 20 to 400 beats a minute."),
+    "grid_corrections_metre_range": mark("A bar has 2 to 12 beats."),
+    "grid_corrections_taps": mark("Tap four times or more, at 20 to 400 beats a minute."),
+    "grid_corrections_places": mark("That lies outside of the track."),
+    "cue_points_within_track": mark("That lies after the track's end."),
+    "cue_points_one_a_place": mark("There is a cue point of this kind already."),
+    "cue_points_one_a_pad": mark("This pad is taken."),
+    "cue_points_loop_order": mark("A loop ends after it begins."),
+    "cue_points_label_length": mark("A label has at most 100 characters."),
+    "cue_points_colour_format": mark("A colour is written as #RRGGBB."),
+    "cue_points_position_positive": mark("That lies before the track's beginning."),
+    "schedules_cron_form": mark(
+        "That is no time: minute, hour, day, month, weekday, as in “*/15 8-18 * * MON-FRI”."
+    ),
+    "schedules_cron_comes": mark("That time never comes."),
+    "schedules_time_zone_known": mark("There is no such time zone: write it as in Europe/Berlin."),
+    "tracks_title_length": mark("A title has between 1 and 500 characters."),
 }
 """What the database's rules mean to a person who clicks."""
 
@@ -100,6 +114,7 @@ def verdict(error: Exception) -> tuple[int, str]:
 def failure(request: Request, error: Exception) -> Response:
     """The response for an error, in the form that was asked for."""
     status, sentence = verdict(error)
+    sentence = _(sentence)
     if status >= 500:
         log.error("%s %s", request.method, request.scope.get("path"), exc_info=error)
     if wants_json(request) or is_htmx(request):

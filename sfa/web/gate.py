@@ -18,7 +18,7 @@ from sfa.web.services import html, services, wants_json
 COOKIE = "sfa_session"
 LIFETIME = 14 * 24 * 3600
 OPEN_PATHS = ("/health",)
-OPEN_PREFIXES = ("/static/dist/", "/sign-in/")
+OPEN_PREFIXES = ("/static/dist/", "/words/", "/sign-in/")
 
 
 class Gate:

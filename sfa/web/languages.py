@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import gettext as catalogues
+import hashlib
 import io
 from contextvars import ContextVar
 from pathlib import Path
@@ -34,6 +35,27 @@ def catalogue(language: str) -> catalogues.NullTranslations:
         write_mo(compiled, read_po(file, locale=language))
     compiled.seek(0)
     return catalogues.GNUTranslations(compiled)
+
+
+@functools.cache
+def script_words(language: str) -> dict[str, str]:
+    """What the scripts say, in a language: the texts that stand in a ``.js`` file."""
+    path = FOLDER / f"{language}.po"
+    if language not in LANGUAGES or not path.is_file():
+        return {}
+    with path.open("rb") as file:
+        found = read_po(file, locale=language)
+    return {
+        str(message.id): str(message.string)
+        for message in found
+        if message.string and any(place.endswith(".js") for place, _line in message.locations)
+    }
+
+
+def words_version() -> str:
+    """Changes when the scripts' words in the current language do."""
+    text = repr(script_words(current.get()))
+    return hashlib.sha256(text.encode()).hexdigest()[:10]
 
 
 def gettext(text: str) -> str:

@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from sfa.errors import SfaError
-from sfa.web.languages import current, gettext, ngettext
+from sfa.web.languages import current, gettext, ngettext, words_version
 from sfa.web.words import FILTERS
 
 HERE = Path(__file__).parent
@@ -46,7 +46,9 @@ class Renderer:
             gettext, ngettext, newstyle=True
         )
         self.environment.filters.update(FILTERS)
-        self.environment.globals.update(asset=self.asset, icon=self.icon, language=current.get)
+        self.environment.globals.update(
+            asset=self.asset, icon=self.icon, language=current.get, words_version=words_version
+        )
 
     def asset(self, name: str) -> str:
         """The address of a built file."""

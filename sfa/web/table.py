@@ -43,6 +43,7 @@ from sfa.web.routes.tracks_bulk import tracks_bulk
 from sfa.web.routes.tracks_list import tracks_list
 from sfa.web.routes.tracks_upload import tracks_upload
 from sfa.web.routes.uploads import upload_begin, upload_part
+from sfa.web.routes.words import words
 
 SMALL = 64 * 1024
 
@@ -108,6 +109,7 @@ def routes(config: Config) -> list[Route | Mount]:
         Route("/media/tracks/{id}", media_track),
         Route("/media/pieces/{job}/{stem}/{number:int}", media_piece),
         Route("/media/exports/{id}", media_export),
+        Route("/words/{language}.js", words),
         Route("/events", events),
         Route("/health", health),
         Route("/sign-in/{token}", sign_in),

@@ -1,20 +1,32 @@
-"""Every page as a picture in tests/out, in light, dark and on a phone; none may scroll sideways."""
+"""Every page as a picture in tests/out, in light, dark and on a phone; none may scroll sideways; axe finds no fault with any."""
 
-import json
-from typing import TYPE_CHECKING, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
 from tests.web.conftest import OUT
+from tests.web.gallery import STILL, gallery
 from tests.web.rows import World
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 pytestmark = pytest.mark.browser
-STILL = ("settings",)
-"""Pages that nothing changes while they are open."""
 SIZES = {"wide": (1280, 900), "phone": (360, 780)}
+AXE = Path(__file__).parents[2] / "sfa/web/assets/node_modules/axe-core/axe.min.js"
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+
+def opened(page: "Page", name: str, path: str) -> None:
+    """Open a page and wait until all of it is there."""
+    page.goto(path)
+    if name not in STILL:
+        page.wait_for_selector("#live-state[data-state=live]")
+    if name == "track":
+        page.wait_for_selector("sfa-chart svg")
+        page.wait_for_selector(".cue-row .cue")
+        page.keyboard.press("ArrowRight")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -22,74 +34,29 @@ SIZES = {"wide": (1280, 900), "phone": (360, 780)}
 def test_pages_look_right(
     page: "Page", world: World, scheme: Literal["light", "dark"], size: str
 ) -> None:
-    world.worker()
-    for title, artist in (
-        ("Harbour Lights", "Ana Torrent"),
-        ("A Rather Long Title That Has to Go Somewhere", None),
-    ):
-        world.done_track(title, artist, seconds=6)
-    broken = world.track("Field Recording", None)
-    job = world.job(broken, "htdemucs")
-    world.claim()
-    world.finish(
-        job,
-        "failed",
-        "The weights of htdemucs are not here and could not be fetched. Put them into var/models, or choose spectral.",
-        "resource",
-    )
-    busy = world.track("Night Drive", "The Testers")
-    running = world.job(busy)
-    world.claim()
-    world.progress(running, 42, "separating, 3 of 7")
-    track = world.done_track("Morning Session", "The Testers")
-    world.job(world.track("Waiting Song", "Somebody"), "htdemucs_ft")
-
-    tree(world)
+    pages = gallery(world)
     OUT.mkdir(exist_ok=True)
     width, height = SIZES[size]
     page.set_viewport_size({"width": width, "height": height})
-    page.emulate_media(color_scheme=scheme)
-    for name, path in (
-        ("home", "/"),
-        ("tracks", "/tracks"),
-        ("track", f"/tracks/{track}"),
-        ("running", f"/tracks/{busy}"),
-        ("jobs", "/jobs"),
-        ("jobs-failed", "/jobs?status=failed"),
-        ("job", f"/jobs/{job}"),
-        ("queues", "/queues"),
-        ("ports", "/ports"),
-        ("models", "/models"),
-        ("settings", "/settings"),
-        ("schedule", "/schedule"),
-    ):
-        page.goto(path)
-        if name not in STILL:
-            page.wait_for_selector("#live-state[data-state=live]")
-        if name == "track":
-            page.wait_for_selector("sfa-chart svg")
-            page.keyboard.press("ArrowRight")
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    source = AXE.read_text()
+    faults = []
+    for name, path in pages.items():
+        opened(page, name, path)
         page.screenshot(path=OUT / f"{name}-{size}-{scheme}.png", full_page=True)
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, (
-            f"{name} scrolls sideways"
+        if page.evaluate("document.documentElement.scrollWidth") > width:
+            faults.append(f"{name} scrolls sideways")
+        # Folded parts are read too.
+        page.evaluate(
+            "document.querySelectorAll('details:not(.menu)').forEach((each) => (each.open = true))"
         )
+        page.evaluate(source)
+        found = page.evaluate("(tags) => axe.run({runOnly: {type: 'tag', values: tags}})", RULES)
+        faults += [f"{name}: {fault(each)}" for each in found["violations"]]
+    assert faults == [], "\n".join(faults)
 
 
-def tree(world: World) -> None:
-    """Processes as a host reports them: two programs, one of them given up, a worker with a pool and a busy child."""
-    for name, state, pid in (("web", "RUNNING", 300), ("w", "RUNNING", 1), ("worker-download", "FATAL", None)):  # fmt: skip
-        world.connection.execute(
-            """INSERT INTO programs (host, name, state, pid, rss, restarts, max_restarts, window_seconds)
-               VALUES ('h', %s, %s, %s, 61000000, 1, 5, 60)""",
-            [name, state, pid],
-        )
-    job, _token = next(iter(world.tokens.values()))
-    pool = {"name": "demucs_runner/cpu", "strategy": "one_for_one", "size": 1, "restarts": 0, "max_restarts": 3, "window_seconds": 60}  # fmt: skip
-    child = {"pid": 4711, "port": "demucs_runner", "device": "cpu", "state": "busy", "rss": 812000000, "calls": 3, "queue_job_id": job, "age": 50}  # fmt: skip
-    world.connection.execute(
-        "SELECT sfa_report_v1(%s, %s, %s, true)",
-        [world.worker(), json.dumps([pool]), json.dumps([child])],
-    )
-    world.connection.execute(
-        """INSERT INTO incidents (host, program, event, detail) VALUES ('h', 'worker-download', 'fatal', '{"exit_code": 1}')"""
-    )
+def fault(violation: dict[str, Any]) -> str:
+    """A violation of axe's in a line."""
+    nodes = "; ".join(f"{node['html'][:160]} ({node['failureSummary'][:300]})" for node in violation["nodes"][:3])  # fmt: skip
+    return f"{violation['id']}: {violation['help']} – {nodes}"

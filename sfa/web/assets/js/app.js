@@ -2,6 +2,7 @@
 import htmx from "htmx.org/dist/htmx.esm.js";
 import { theme } from "./theme.js";
 import { say } from "./say.js";
+import { t } from "./words.js";
 
 globalThis.htmx = htmx;
 // The extension registers itself on the global, so it comes after.
@@ -22,7 +23,7 @@ document.addEventListener("htmx:after:request", (event) => {
     const response = event.detail?.ctx?.response?.raw;
     if (!response || response.ok || response.headers.get("content-type")?.includes("event-stream")) return;
     if (response.status === 401) return location.reload();
-    if (event.detail.ctx.request.method !== "GET") say(sentence(event.detail.ctx) ?? `That did not work (${response.status}).`);
+    if (event.detail.ctx.request.method !== "GET") say(sentence(event.detail.ctx) ?? t("That did not work ({status}).", { status: response.status }));
 });
 
 function sentence(ctx) {

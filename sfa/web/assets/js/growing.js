@@ -2,6 +2,7 @@
 // and join to the sample; at the end of what is done it waits for more. Limits: from the start only, no seeking.
 import { clock } from "./clock.js";
 import { say } from "./say.js";
+import { t } from "./words.js";
 
 const AHEAD = 8; // seconds that are scheduled before they are heard
 const EVERY = 2000; // milliseconds between two questions for more
@@ -42,7 +43,7 @@ export class Growing extends HTMLElement {
 
     show(playing) {
         this.button.setAttribute("aria-pressed", String(playing));
-        this.button.querySelector("span").textContent = playing ? "Stop" : "Play what is done";
+        this.button.querySelector("span").textContent = playing ? t("Stop") : t("Play what is done");
     }
 
     async feed() {
@@ -54,7 +55,7 @@ export class Growing extends HTMLElement {
             if (short() && this.index >= this.count() && performance.now() - this.asked > EVERY) await this.ask();
             while (short() && this.index < this.count()) await this.schedule(this.index++);
         } catch (error) {
-            say(`This cannot be played: ${error.message}.`);
+            say(t("This cannot be played: {why}.", { why: error.message }));
             this.stop();
         } finally {
             this.feeding = false;
@@ -82,7 +83,7 @@ export class Growing extends HTMLElement {
             if (this.time() >= (this.spans.at(-1)?.start ?? 0)) this.stop();
             return;
         }
-        if (!response.ok) throw new Error(`the server answered ${response.status}`);
+        if (!response.ok) throw new Error(t("the server answered {status}", { status: response.status }));
         this.stems = (await response.json()).stems;
         for (const name of Object.keys(this.stems)) if (!this.gains[name]) this.add(name);
     }
@@ -113,7 +114,7 @@ export class Growing extends HTMLElement {
         const parts = await Promise.all(
             Object.entries(this.stems).map(async ([name, pieces]) => {
                 const response = await fetch(pieces[index].url);
-                if (!response.ok) throw new Error(`a piece of ${name} cannot be had (${response.status})`);
+                if (!response.ok) throw new Error(t("a piece of {name} cannot be had ({status})", { name, status: response.status }));
                 return [name, pieces[index], await context.decodeAudioData(await response.arrayBuffer())];
             }),
         );

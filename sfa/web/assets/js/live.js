@@ -1,5 +1,6 @@
 // The live connection as a person sees it: live, paused, disconnected since when. The stream itself is htmx's.
 import { still } from "./still.js";
+import { t } from "./words.js";
 
 const RETRY = 3000;
 
@@ -21,7 +22,7 @@ export function live(htmx) {
     const lost = () => {
         connected = false;
         if (!["paused", "out"].includes(box.dataset.state))
-            show("away", `disconnected – as of ${heard.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" })}`);
+            show("away", t("disconnected – as of {time}", { time: heard.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" }) }));
     };
     const open = () => {
         document.getElementById("live")?.remove();
@@ -40,7 +41,7 @@ export function live(htmx) {
         if (event.detail.message.event) return;
         heard = new Date();
         connected = true;
-        show("live", "live");
+        show("live", t("live"));
     });
     for (const name of ["htmx:sse:error", "htmx:sse:close", "htmx:sse:before:connection"])
         document.addEventListener(name, (event) => {
@@ -51,24 +52,24 @@ export function live(htmx) {
             if (event.detail?.status === 401) return out();
             if (!document.hidden) lost();
         });
-    document.addEventListener("sfa-away", () => show("away", "the database does not answer"));
+    document.addEventListener("sfa-away", () => show("away", t("the database does not answer")));
     document.addEventListener("sfa-gone", () => location.assign("/tracks"));
     document.addEventListener("sfa-signed-out", () => out());
     const out = () => {
-        show("out", "signed out");
+        show("out", t("signed out"));
         document.getElementById("live")?.remove();
     };
 
     pause.addEventListener("click", () => {
         const pausing = pause.getAttribute("aria-pressed") === "false";
         pause.setAttribute("aria-pressed", String(pausing));
-        pause.setAttribute("aria-label", pausing ? "Go on with live updates" : "Pause live updates");
+        pause.setAttribute("aria-label", pausing ? t("Go on with live updates") : t("Pause live updates"));
         if (pausing) {
-            show("paused", "paused");
+            show("paused", t("paused"));
             htmx.trigger(document.getElementById("live"), "htmx:abort");
             document.getElementById("live")?.remove();
         } else {
-            show("connecting", "connecting");
+            show("connecting", t("connecting"));
             open();
         }
     });

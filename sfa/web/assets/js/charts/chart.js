@@ -4,6 +4,7 @@ import { chroma } from "./chroma.js";
 import { mfcc } from "./mfcc.js";
 import { radar } from "./radar.js";
 import { spectrum } from "./spectrum.js";
+import { t } from "../words.js";
 
 const KINDS = { beats, chroma, mfcc, radar, spectrum };
 const fetched = new Map();
@@ -18,7 +19,7 @@ export class Chart extends HTMLElement {
         try {
             this.analysis = await analysis(`${this.dataset.src}#${this.id.split("-").slice(1).join("-")}`);
         } catch {
-            this.textContent = "The analysis could not be fetched; the table below has the figures.";
+            this.textContent = t("The analysis could not be fetched; the table below has the figures.");
             return;
         }
         this.sizes = new ResizeObserver(() => this.draw());

@@ -5,6 +5,7 @@ import { scaleBand, scaleLinear } from "d3-scale";
 import { pointer, select } from "d3-selection";
 import { clock } from "../clock.js";
 import { reader } from "./reader.js";
+import { t } from "../words.js";
 
 const HEIGHT = 260;
 const EDGE = { top: 8, right: 12, bottom: 26, left: 30 };
@@ -12,14 +13,14 @@ const EDGE = { top: 8, right: 12, bottom: 26, left: 30 };
 export function mfcc(element, { duration, series }, width) {
     const { times, mfcc: rows } = series;
     if (!times.length) {
-        element.textContent = "Silence has no timbre to draw.";
+        element.textContent = t("Silence has no timbre to draw.");
         return;
     }
     const columns = Math.min(times.length, Math.floor((width - EDGE.left - EDGE.right) / 3));
     const x = scaleLinear([0, Math.max(duration, times.at(-1))], [EDGE.left, width - EDGE.right]);
     const y = scaleBand(range(rows.length), [HEIGHT - EDGE.bottom, EDGE.top]);
     const svg = select(element).append("svg").attr("viewBox", `0 0 ${width} ${HEIGHT}`).attr("tabindex", 0).attr("role", "img")
-        .attr("aria-label", "Thirteen timbre coefficients over time; arrow keys read a moment, enter plays from there");
+        .attr("aria-label", t("Thirteen timbre coefficients over time; arrow keys read a moment, enter plays from there"));
     const step = (x(times.at(-1)) - EDGE.left) / columns;
     rows.forEach((row, number) => {
         const [low, high] = extent(row);

@@ -1,9 +1,10 @@
 // A cursor that reads a chart over time: by pointer and by arrow keys; a click or Enter plays from there.
+import { t } from "../words.js";
 export function reader(element, svg, { times, x, top, bottom, nearest, text }) {
     const cursor = svg.append("line").attr("class", "cursor").attr("y1", top).attr("y2", bottom).attr("visibility", "hidden");
     const readout = document.createElement("p");
     readout.className = "readout";
-    readout.textContent = "Point to read, click to hear the place.";
+    readout.textContent = t("Point to read, click to hear the place.");
     element.append(readout);
     let at = 0;
     const show = (index) => {

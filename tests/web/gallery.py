@@ -1,0 +1,81 @@
+"""A small house with everything in it: every page of the dashboard, with something to show, by name."""
+
+import json
+
+from tests.web.rows import World
+
+STILL = ("settings",)
+"""Pages that nothing changes while they are open."""
+
+
+def gallery(world: World) -> dict[str, str]:
+    """Fill the house; the address of each page."""
+    world.worker()
+    for title, artist in (
+        ("Harbour Lights", "Ana Torrent"),
+        ("A Rather Long Title That Has to Go Somewhere", None),
+    ):
+        world.done_track(title, artist, seconds=6)
+    broken = world.track("Field Recording", None)
+    job = world.job(broken, "htdemucs")
+    world.claim()
+    world.finish(
+        job,
+        "failed",
+        "The weights of htdemucs are not here and could not be fetched. Put them into var/models, or choose spectral.",
+        "resource",
+    )
+    busy = world.track("Night Drive", "The Testers")
+    running = world.job(busy)
+    world.claim()
+    world.progress(running, 42, "separating, 3 of 7")
+    number, token = world.tokens[running]
+    world.connection.execute(
+        "SELECT sfa_log_v1(ARRAY[%s::bigint], ARRAY[%s::uuid], ARRAY[%s])",
+        [number, token, "12:00:01 reading\n12:00:03 separating, 3 of 7\n"],
+    )
+    track = world.done_track("Morning Session", "The Testers")
+    other = world.job(track, "htdemucs")
+    world.claim()
+    world.stems(track, other)
+    world.finish(other)
+    for place, kind, label in ((1000, "hot", "Drop"), (4500, "memory", "Outro")):
+        world.one("SELECT sfa_cue_add(%s, %s, %s, %s)", track, place, kind, label)
+    world.one("SELECT sfa_loop_add(%s, 2000, 4000, 'Loop 4')", track)
+    world.job(world.track("Waiting Song", "Somebody"), "htdemucs_ft")
+    tree(world)
+    return {
+        "home": "/",
+        "tracks": "/tracks",
+        "track": f"/tracks/{track}",
+        "running": f"/tracks/{busy}",
+        "jobs": "/jobs",
+        "jobs-failed": "/jobs?status=failed",
+        "job": f"/jobs/{job}",
+        "job-running": f"/jobs/{running}",
+        "queues": "/queues",
+        "ports": "/ports",
+        "schedule": "/schedule",
+        "models": "/models",
+        "settings": "/settings",
+    }
+
+
+def tree(world: World) -> None:
+    """Processes as a host reports them: two programs, one of them given up, a worker with a pool and a busy child."""
+    for name, state, pid in (("web", "RUNNING", 300), ("w", "RUNNING", 1), ("worker-download", "FATAL", None)):  # fmt: skip
+        world.connection.execute(
+            """INSERT INTO programs (host, name, state, pid, rss, restarts, max_restarts, window_seconds)
+               VALUES ('h', %s, %s, %s, 61000000, 1, 5, 60)""",
+            [name, state, pid],
+        )
+    job, _token = next(iter(world.tokens.values()))
+    pool = {"name": "demucs_runner/cpu", "strategy": "one_for_one", "size": 1, "restarts": 0, "max_restarts": 3, "window_seconds": 60}  # fmt: skip
+    child = {"pid": 4711, "port": "demucs_runner", "device": "cpu", "state": "busy", "rss": 812000000, "calls": 3, "queue_job_id": job, "age": 50}  # fmt: skip
+    world.connection.execute(
+        "SELECT sfa_report_v1(%s, %s, %s, true)",
+        [world.worker(), json.dumps([pool]), json.dumps([child])],
+    )
+    world.connection.execute(
+        """INSERT INTO incidents (host, program, event, detail) VALUES ('h', 'worker-download', 'fatal', '{"exit_code": 1}')"""
+    )
