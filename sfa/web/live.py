@@ -59,7 +59,7 @@ class Hub:
         self.closing = asyncio.Event()
         self._viewers: set[Viewer] = set()
         self._per_session: Counter[Hashable] = Counter()
-        self._shared: dict[Watched, _Shared] = {}
+        self._shared: dict[tuple[Watched, str], _Shared] = {}
         self._version = 0
 
     def notify(self, channel: str, topic: str) -> None:
@@ -81,13 +81,13 @@ class Hub:
         return self._per_session[session] >= self.streams
 
     @contextmanager
-    def viewer(self, page: Watched, session: Hashable) -> Iterator[Viewer]:
+    def viewer(self, page: Watched, session: Hashable, language: str = "") -> Iterator[Viewer]:
         """Count a page as open for as long as the context lasts."""
         viewer = Viewer(page)
         viewer.dirty.set()
         self._viewers.add(viewer)
         self._per_session[session] += 1
-        shared = self._shared.setdefault(page, _Shared())
+        shared = self._shared.setdefault((page, language), _Shared())
         shared.users += 1
         try:
             yield viewer
@@ -96,11 +96,13 @@ class Hub:
             self._per_session -= Counter({session: 1})
             shared.users -= 1
             if not shared.users:
-                self._shared.pop(page, None)
+                self._shared.pop((page, language), None)
 
-    async def pieces(self, page: Watched, render: Callable[[], Awaitable[Pieces]]) -> Pieces:
-        """The page's pieces as of now; rendered once for all who look at the same."""
-        shared = self._shared[page]
+    async def pieces(
+        self, page: Watched, render: Callable[[], Awaitable[Pieces]], language: str = ""
+    ) -> Pieces:
+        """The page's pieces as of now; rendered once for all who look at the same in the same language."""
+        shared = self._shared[page, language]
         wanted = self._version
         async with shared.lock:
             if shared.version < wanted:

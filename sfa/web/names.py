@@ -90,6 +90,14 @@ EVENTS = {
     "scheduled": mark("set for a later time"),
     "retried": mark("started afresh"),
 }
+MODELS = (
+    mark("Good and fast; the default"),
+    mark("High quality, four networks, slow"),
+    mark("Six stems: guitar and piano too"),
+    mark("High quality for vocals, four networks"),
+    mark("Quick preview by classical signal processing; needs no weights"),
+)
+"""What the catalogue of models says of them."""
 STEM_NAMES = {
     "vocals": mark("vocals"),
     "drums": mark("drums"),

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from sfa.errors import DatabaseUnavailable
 from sfa.web.failures import Missing
 from sfa.web.gate import signed_in
+from sfa.web.languages import current
 from sfa.web.live import Pieces
 from sfa.web.pages.page import Page, rendered
 from sfa.web.services import services, user
@@ -24,13 +25,14 @@ async def stream(request: Request, page: Page) -> AsyncIterator[str]:
         async with at.database.session() as session:
             return rendered(at.render, page, await page.load(session))
 
-    with at.hub.viewer(page, user(request).session) as viewer:
+    language = current.get()
+    with at.hub.viewer(page, user(request).session, language) as viewer:
         async for changed in at.hub.wakes(viewer):
             try:
                 if not changed and await signed_in(request) is None:
                     yield event("sfa-signed-out")
                     return
-                now = await at.hub.pieces(page, render)
+                now = await at.hub.pieces(page, render, language)
             except DatabaseUnavailable:
                 # Everything is sent again afterwards, so that the page knows it is up to date.
                 sent = {}

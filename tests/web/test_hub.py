@@ -64,6 +64,21 @@ async def test_all_who_see_the_same_share_one_render() -> None:
         assert await hub.pieces(OnePage(), render) == {"title": "2"}
 
 
+async def test_each_language_has_a_render_of_its_own() -> None:
+    hub = Hub()
+
+    async def english() -> Pieces:
+        return {"title": "Tracks"}
+
+    async def german() -> Pieces:
+        return {"title": "Titel"}
+
+    with hub.viewer(OnePage(), "a", "en"), hub.viewer(OnePage(), "b", "de"):
+        hub.notify("sfa_changed", "track:1")
+        assert await hub.pieces(OnePage(), english, "en") == {"title": "Tracks"}
+        assert await hub.pieces(OnePage(), german, "de") == {"title": "Titel"}
+
+
 async def test_a_session_has_a_limit_of_pages_and_gets_them_back() -> None:
     hub = Hub(streams=2)
     with hub.viewer(OnePage(), "a"), hub.viewer(OnePage(), "a"):

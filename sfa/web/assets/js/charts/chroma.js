@@ -3,6 +3,7 @@ import { axisLeft } from "d3-axis";
 import { max } from "d3-array";
 import { scaleBand, scaleLinear } from "d3-scale";
 import { select } from "d3-selection";
+import { t } from "../words.js";
 
 const PITCHES = ["C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B"];
 const STEPS = { major: [0, 2, 4, 5, 7, 9, 11], minor: [0, 2, 3, 5, 7, 8, 10] };
@@ -20,7 +21,7 @@ export function chroma(element, { chroma: values, key }, width) {
     const strongest = values.indexOf(max(values));
 
     const svg = select(element).append("svg").attr("viewBox", `0 0 ${width} ${HEIGHT}`).attr("role", "img")
-        .attr("aria-label", `Strength of the twelve pitches; strongest ${PITCHES[strongest]}${key ? `; key ${key}` : ""}`);
+        .attr("aria-label", t("Strength of the twelve pitches; strongest {pitch}; key {key}", { pitch: PITCHES[strongest], key: key ?? "–" }));
     svg.append("g").attr("transform", `translate(${EDGE.left},0)`).call(axisLeft(y).ticks(4).tickSize(-(width - EDGE.left - EDGE.right)))
         .attr("class", "grid").call((axis) => axis.select(".domain").remove());
     const bars = svg.append("g").selectAll("g").data(values).join("g");
@@ -31,5 +32,5 @@ export function chroma(element, { chroma: values, key }, width) {
         .attr("x", (_, i) => x(PITCHES[i]) + x.bandwidth() / 2).attr("y", HEIGHT - 8).text((_, i) => PITCHES[i]);
     if (tonic >= 0)
         svg.append("text").attr("class", "strong").attr("text-anchor", "middle").attr("x", x(PITCHES[tonic]) + x.bandwidth() / 2)
-            .attr("y", y(values[tonic]) - 6).text(x.bandwidth() < 26 ? "▾" : "key ▾");
+            .attr("y", y(values[tonic]) - 6).text(x.bandwidth() < 26 ? "▾" : `${t("key")} ▾`);
 }
