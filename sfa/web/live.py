@@ -1,12 +1,12 @@
 """Wake the open pages when something changes: one listener, one flag a page, one render for all who see the same.
 
 A page that is awake re-reads the database, renders its pieces and sends those that differ from what it sent before.
-It waits at least ``pace`` seconds between two renders, so a thousand notifications make at most four renders a
+It waits at least ``pace`` seconds between two renders, so a thousand notifications make at most ten renders a
 second, and a reader that is stuck holds nothing but its flag. After each (re)connect everything is sent; every
 ``beat`` seconds ages and times left are brought up to date, and a comment keeps the line open.
 
 Options:
-    pace: least seconds between two renders of a page (0.25).
+    pace: least seconds between two renders of a page (0.1).
     beat: seconds between keep-alives (15).
     streams: open pages a session may have (12).
 """
@@ -52,7 +52,7 @@ class _Shared:
 class Hub:
     """The open pages of this process; see the module."""
 
-    def __init__(self, *, pace: float = 0.25, beat: float = 15.0, streams: int = 12) -> None:
+    def __init__(self, *, pace: float = 0.1, beat: float = 15.0, streams: int = 12) -> None:
         self.pace = pace
         self.beat = beat
         self.streams = streams
