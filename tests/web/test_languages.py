@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 TEMPLATES = sorted((WEB / "templates").rglob("*.html"))
 # Names, units and keys that are the same in every language.
 SAME = re.compile(
-    r"Sound Forge Alchemy|SFA|BPM|Hz|kHz|dB|ms|MB|JSON|XML|CSV|PNG|SVG|\.stem\.mp4|bin/sfa[a-z ]*|sfa\.toml|supervisorctl[a-z ]*|[SMAB]"
+    r"https?://\S+|Sound Forge Alchemy|SFA|BPM|Hz|kHz|dB|ms|MB|JSON|XML|CSV|PNG|SVG|\.stem\.mp4|bin/sfa[a-z ]*|sfa\.toml|supervisorctl[a-z ]*|[SMAB]"
 )
 BLANK = re.compile(r"%\(\w+\)[sd]|\{\w+\}")
 LENIENT = 0.9
