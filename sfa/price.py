@@ -7,16 +7,13 @@ again before it begins, and the time is that of one job on an otherwise idle hos
 
 from __future__ import annotations
 
-import json
 import shutil
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
-from sfa.config import HOME
+from sfa.ask import ask
 from sfa.db import Session
 from sfa.errors import InputError
 
@@ -77,23 +74,7 @@ async def price(session: Session, file: Path, model: str) -> Price:
 
 def length(file: Path) -> float:
     """The file's length in seconds, as the separator reads it. Blocks for about a second."""
-    request = json.dumps({"op": "probe", "audio": str(file.resolve())})
-    done = subprocess.run(
-        [sys.executable, "-m", "sfa.ports.children.demucs_runner"],
-        cwd=HOME,
-        input=request + "\n",
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    for line in done.stdout.splitlines():
-        frame = json.loads(line)
-        if frame["type"] == "result":
-            return float(frame["seconds"])
-        if frame["type"] == "error":
-            raise InputError(frame["message"])
-    last = done.stderr.strip().splitlines()[-1:] or ["it gave no reason"]
-    raise InputError(f"{file.name} could not be read: {last[0]}")
+    return float(ask("demucs_runner", "probe", audio=str(file.resolve()))["seconds"])
 
 
 def span(seconds: float) -> str:

@@ -122,9 +122,34 @@ def identity(name: str, folder: Path) -> str:
         if _signature(path) in wanted:
             parts.append(path.name)
             if "-" not in path.stem:
-                with path.open("rb") as file:
-                    parts.append(hashlib.file_digest(file, "sha256").hexdigest())
+                parts.append(_digest(path))
     return hashlib.sha256("\n".join([definition, *parts]).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A file of weights: ``verdict`` is ok, damaged, or unnamed (its name holds no hash to hold it against)."""
+
+    file: str
+    verdict: str
+
+
+def members(name: str, folder: Path) -> set[str]:
+    """The signatures that a model is made of."""
+    return _wanted(_defined(name, folder))
+
+
+def verify(folder: Path, name: str = "") -> list[Finding]:
+    """Hold every file of weights, or those of one model, against the hash in its name. Reads them all: blocks."""
+    wanted = members(name, folder) if name else None
+    found = []
+    for path in sorted(folder.glob("*.th")):
+        if wanted is not None and _signature(path) not in wanted:
+            continue
+        named = path.stem.partition("-")[2]
+        good = bool(named) and _digest(path).startswith(named)
+        found.append(Finding(path.name, "ok" if good else "damaged" if named else "unnamed"))
+    return found
 
 
 def reachable(timeout: float = 2.0, base: str = "") -> bool:
@@ -256,8 +281,7 @@ class _Download:
 
 def _accept(part: Path, target: Path) -> None:
     """Give a whole file its name if its hash is the one in that name; throw it away if not."""
-    with part.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    digest = _digest(part)
     if not digest.startswith(target.stem.partition("-")[2]):
         part.unlink()
         raise WeightsError(
@@ -299,6 +323,11 @@ def _ask(base: str, timeout: float) -> bool:
         return httpx.head(url, timeout=timeout, follow_redirects=True).is_success
     except (httpx.HTTPError, httpx.InvalidURL, OSError):
         return False
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _present(path: Path) -> bool:

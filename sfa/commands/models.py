@@ -1,12 +1,17 @@
-"""List the models and whether their weights are here, or fetch the weights of one: `models fetch NAME`."""
+"""List the models, fetch the weights of one, verify all files, or add models of your own.
+
+models list; models fetch [NAME]; models verify [NAME] (exit code 1 if a file is damaged); models add FOLDER [--only NAME]
+takes in a folder in Demucs's repository format. Offline, fetch gives up within a second (--wait SECONDS on a slow line).
+"""
 
 import argparse
 import asyncio
 import difflib
 import json
 import sys
+from pathlib import Path
 
-from sfa import weights
+from sfa import own_models, weights
 from sfa.config import Config
 from sfa.db import Database, Row
 from sfa.errors import SfaError
@@ -16,17 +21,29 @@ FALLBACK = "spectral"
 KNOWN = (*weights.MODELS, FALLBACK)
 # Seconds; with the program's own start the answer is there within two.
 WITHIN = 1.5
+REACHED = 0.7
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("action", nargs="?", choices=("list", "fetch"), default="list")
-    parser.add_argument("name", nargs="?", default="", help="the model to fetch")
+    parser.add_argument(
+        "action", nargs="?", choices=("list", "fetch", "verify", "add"), default="list"
+    )
+    parser.add_argument("name", nargs="?", default="", help="the model, or the folder to add")
+    parser.add_argument("--only", default="", metavar="NAME", help="add: this model alone")
+    parser.add_argument(
+        "--wait", type=float, default=REACHED, metavar="SECONDS",
+        help=f"fetch: how long the server may take to answer (default {REACHED})",
+    )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def main(config: Config, args: argparse.Namespace) -> int:
     if args.action == "fetch":
-        return _fetch(config, args.name or config.model)
+        return _fetch(config, args.name or config.model, args.wait)
+    if args.action == "verify":
+        return _verify(config, args.name)
+    if args.action == "add":
+        return asyncio.run(_add(config, args.name, args.only))
     models = asyncio.run(_models(config))
     listed = [{**model, "ready": ready(config, model["name"])} for model in models]
     if args.json:
@@ -62,10 +79,57 @@ def choose(config: Config, wanted: str) -> tuple[str, str]:
     return FALLBACK, f"{problem}; using {FALLBACK}, a quick preview by classical signal processing"
 
 
-def _fetch(config: Config, model: str) -> int:
+def _verify(config: Config, name: str) -> int:
+    if name and not weights.available(name, config.models_folder):
+        raise SfaError(f"the weights of {name} are not here: bin/sfa models fetch {name}")
+    found = weights.verify(config.models_folder, name)
+    for file in found:
+        say = {"unnamed": "its name holds no hash to hold it against"}.get(file.verdict)
+        print(f"  {file.file:<32} {say or file.verdict}")
+    damaged = [file.file for file in found if file.verdict == "damaged"]
+    if damaged:
+        print(f"Delete what is damaged ({', '.join(damaged)}) and fetch the model again.")
+    elif not found:
+        print("There are no weights here yet: bin/sfa models fetch NAME")
+    return 1 if damaged else 0
+
+
+async def _add(config: Config, folder: str, only: str) -> int:
+    if not folder:
+        raise SfaError("name the folder: bin/sfa models add FOLDER")
+    found = await asyncio.to_thread(own_models.examine, Path(folder), only)
+    database = Database(dsn(config), size=1)
+    await database.open()
+    try:
+        for model in found:
+            await asyncio.to_thread(own_models.copy, model, config.models_folder)
+            async with database.session() as session:
+                await session.run(
+                    "model_add",
+                    name=model.name,
+                    stems=model.stems,
+                    description=f"Your own: {', '.join(model.stems)}",
+                    networks=model.networks,
+                    apart=model.apart,
+                    memory=model.memory,
+                )
+            print(f"  {model.name:<12} {', '.join(model.stems)} ({model.networks} network"
+                  f"{'s' * (model.networks != 1)})")  # fmt: skip
+    finally:
+        await database.close()
+    print(f"Use it: bin/sfa run FILE --model {found[0].name}")
+    return 0
+
+
+def _fetch(config: Config, model: str, wait: float) -> int:
     if ready(config, model):
         print(f"The weights of {model} are here.")
         return 0
+    if model in weights.MODELS and not weights.reachable(wait, config.weights_url):
+        raise SfaError(
+            f"no answer from the server of {model}'s weights within {wait:g} s: try again online (on a slow line with "
+            f"--wait 10), copy the files into {config.models_folder}, or use the model {FALLBACK}, which needs none"
+        )
     live = sys.stderr.isatty()
 
     def show(done: int, total: int) -> None:

@@ -6,7 +6,7 @@ Op ``separate``: audio, out, model, models (folder of weights, not for spectral)
 stems (out of the model's, or no_NAME for the mix without one; all of the model's), precision exact | fast | fastest,
 overlap of two segments (0.25), device auto | cpu | cuda | mps, work (folder where stems grow and from which a killed
 request is resumed; under out), pieces (whether each piece is a file of its own), resume.
-Op ``load``: model, models; loads a model ahead of its use. Op ``probe``: audio; its length, rate and channels.
+Op ``load``: model, models; loads a model ahead of its use and says what it is. Op ``probe``: audio; its length, rate and channels.
 What lacks memory or disk is refused before it begins (`needs`).
 """
 
@@ -63,7 +63,15 @@ def load(call: Call) -> dict[str, Any]:
     from sfa.ports.children import demucs_models, engines
 
     bag = demucs_models.get(model, Path(call.text("models")))
-    return {"model": model, "device": engines.device("auto"), "sources": list(bag.sources)}
+    return {
+        "model": model,
+        "device": engines.device("auto"),
+        "sources": list(bag.sources),
+        "networks": len(bag.models),
+        # Each network makes one stem, whose weights are 0 in all others.
+        "apart": len(bag.models) > 1 and all(sum(map(bool, row)) == 1 for row in bag.weights),
+        "memory_bytes": _memory(bag, 1 << 62, "cpu", "exact"),
+    }
 
 
 def chosen(call: Call, sources: tuple[str, ...]) -> tuple[list[str], list[str]]:
@@ -119,7 +127,7 @@ def _demucs(call: Call, track: Track, model: str) -> dict[str, Any]:
     files = [member.weights_file.name for member in bag.models]
     work = [files, precision, overlap, track.frames, track.sample_rate, call.args.get("recipe")]
     frames = round(track.frames * bag.samplerate / track.sample_rate)
-    _check_memory(model, bag, frames, device, precision)
+    needs.check_memory(model, _memory(bag, frames, device, precision))
     used: list[engines.Engine] = []
     with (
         demucs_models.guard(),
@@ -186,14 +194,13 @@ def _write(
     }
 
 
-def _check_memory(model: str, bag: Any, frames: int, device: str, precision: str) -> None:
+def _memory(bag: Any, frames: int, device: str, precision: str) -> int:
     from sfa.ports.children import engines
 
     longest = max(int(one.samplerate * one.segment) for one in bag.models)
     parameters = sum(value.numel() for one in bag.models for value in one.parameters())
     converted = precision != "exact" and device == "cpu" and engines.converts(bag.models[0])
-    need = needs.network(parameters, min(longest, frames), converted, device == "cpu")
-    needs.check_memory(model, need)
+    return needs.network(parameters, min(longest, frames), converted, device == "cpu")
 
 
 def _folder(call: Call) -> Path:
