@@ -82,6 +82,25 @@ _ALLOCATOR = {
 }
 
 
+def environment(port: str, device: str, slots: int) -> dict[str, str]:
+    """What a port's child gets beside the worker's own environment."""
+    # More threads than cores in all is the worst trap there is: three to five times slower.
+    # Separations share the cores themselves, with every segment anew (`children.cores`): a lone one has them all.
+    share = 1 if port == "demucs_runner" else slots
+    threads = str(max(1, (os.cpu_count() or 1) // share))
+    return {
+        **({} if device.startswith("cuda") else {"CUDA_VISIBLE_DEVICES": ""}),
+        "OMP_NUM_THREADS": threads,
+        "OPENBLAS_NUM_THREADS": threads,
+        "MKL_NUM_THREADS": threads,
+        "OMP_WAIT_POLICY": "PASSIVE",
+        "HF_HUB_OFFLINE": "1",
+        **(_ALLOCATOR if port == "demucs_runner" else {}),
+        # Loaded models, of all children together: a third of the machine's memory.
+        **({"SFA_SHELF_MB": str(memory.total() // 3 // slots >> 20)} if memory.total() else {}),
+    }
+
+
 class Resources:
     """What a worker's jobs share.
 
@@ -166,29 +185,11 @@ class Resources:
             self._events = batch[-1000:] + self._events
 
     def _spec(self, port: str, device: str) -> PortSpec:
-        # More threads than cores in all is the worst trap there is: three to five times slower.
-        # Separations share the cores themselves, with every segment anew (`children.cores`): a lone one has them all.
-        slots = 1 if port == "demucs_runner" else self._slots
-        threads = str(max(1, (os.cpu_count() or 1) // slots))
         return PortSpec(
             name=port,
             command=self._command(port),
             device=device,
-            env={
-                **({} if device.startswith("cuda") else {"CUDA_VISIBLE_DEVICES": ""}),
-                "OMP_NUM_THREADS": threads,
-                "OPENBLAS_NUM_THREADS": threads,
-                "MKL_NUM_THREADS": threads,
-                "OMP_WAIT_POLICY": "PASSIVE",
-                "HF_HUB_OFFLINE": "1",
-                **(_ALLOCATOR if port == "demucs_runner" else {}),
-                # Loaded models, of all children together: a third of the machine's memory.
-                **(
-                    {"SFA_SHELF_MB": str(memory.total() // 3 // self._slots >> 20)}
-                    if memory.total()
-                    else {}
-                ),
-            },
+            env=environment(port, device, self._slots),
         )
 
     def _command(self, port: str) -> tuple[str, ...]:

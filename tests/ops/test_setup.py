@@ -90,6 +90,19 @@ def test_torch_comes_from_its_own_index_if_one_is_named(checkout: Path) -> None:
     assert "-c constraints.txt -e .[dev]" in rest
 
 
+def test_extras_are_installed_when_asked_for_and_kept(checkout: Path) -> None:
+    assert setup(checkout, "-q").returncode == 0
+    assert "-e .[dev]" in calls(checkout)[-1]
+    assert setup(checkout, "-q", SFA_EXTRAS="fast").returncode == 0
+    assert "-e .[dev,fast]" in calls(checkout)[-1]
+    before = calls(checkout)
+    assert setup(checkout, "-q").stderr == ""
+    assert calls(checkout) == before
+    assert setup(checkout, "-q", SFA_EXTRAS="").returncode == 0
+    assert "-e .[dev]" in calls(checkout)[-1]
+    assert setup(checkout, "-q", SFA_EXTRAS="fast; rm -rf /").returncode == 1
+
+
 def test_the_front_end_is_built_when_its_sources_change(checkout: Path) -> None:
     build = checkout / "sfa" / "web" / "assets" / "build"
     build.parent.mkdir(parents=True)

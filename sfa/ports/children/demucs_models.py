@@ -9,9 +9,11 @@ Limit: quantised models (mdx_q, …) need diffq and are refused.
 
 from __future__ import annotations
 
+import ctypes
 import fractions
 import pickle
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import file_digest
@@ -66,10 +68,30 @@ def get(name: str, folder: Path) -> Any:
             raise InputError(f"{name} is not a stereo model; choose another")
         for member, path in zip(model.models, paths, strict=True):
             member.weights_file = path
+            member.values = sum(value.numel() for value in member.parameters())
         return model.eval()
 
     # Released weights are stored in half precision and computed with in single.
     return shelf.get(key, 2 * sum(path.stat().st_size for path in paths), load)
+
+
+def hollow(member: Any) -> None:
+    """Let go of a network's weights, where something else computes with them; `fill` brings them back."""
+    for value in member.parameters():
+        value.data = torch.empty(0)
+    member.hollow = True
+    if sys.platform == "linux":
+        # What is freed stays with the process otherwise, which the allocator is told to do for activations.
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+def fill(member: Any) -> None:
+    """Bring the weights back into a network that was made hollow."""
+    if getattr(member, "hollow", False):
+        whole = _load(member.weights_file)
+        for value, source in zip(member.parameters(), whole.parameters(), strict=True):
+            value.data = source.data
+        member.hollow = False
 
 
 def parameters(name: str, folder: Path) -> int:

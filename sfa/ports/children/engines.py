@@ -19,6 +19,7 @@ from typing import Any, Final, Protocol
 import torch
 
 from sfa.ports.child import InputError
+from sfa.ports.children import demucs_models
 
 PRECISIONS: Final = ("exact", "fast", "fastest")
 DEVICES: Final = ("auto", "cpu", "cuda", "mps")
@@ -43,6 +44,7 @@ class TorchEngine:
     """A network on a device of torch's."""
 
     def __init__(self, model: Any, device: str, half: torch.dtype | None, log: Log) -> None:
+        demucs_models.fill(model)
         self._model, self._device, self._half, self._log = model, device, half, log
         self.batch = self._fitting() if device == "cuda" else 1
         self._move(device)

@@ -198,7 +198,7 @@ def _memory(bag: Any, frames: int, device: str, precision: str) -> int:
     from sfa.ports.children import engines
 
     longest = max(int(one.samplerate * one.segment) for one in bag.models)
-    parameters = sum(value.numel() for one in bag.models for value in one.parameters())
+    parameters = sum(one.values for one in bag.models)
     converted = precision != "exact" and device == "cpu" and engines.converts(bag.models[0])
     return needs.network(parameters, min(longest, frames), converted, device == "cpu")
 
