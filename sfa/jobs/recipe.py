@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-VERSIONS = {"demucs": 1, "spectral": 1}
+VERSIONS = {"demucs": 1, "spectral": 2}
 """Raised when an engine's output changes: what an older version made is not linked any more."""
 
 _CONTENT = re.compile(r"^audio/([0-9a-f]{64})\.\w+$")

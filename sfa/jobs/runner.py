@@ -117,7 +117,10 @@ class Run:
         job, token = self.attempt.claimed.job_id, self.attempt.claimed.token
         if resume := await self.resources.checkpoints.resume(job, token, port, op):
             args["resume"] = resume
-        devices = self.resources.devices(port)
+        # What asks for a device runs there or nowhere: it is not handed on to the CPU.
+        wanted = args.get("device", "auto")
+        found = self.resources.devices(port)
+        devices = [one for one in found if wanted in ("auto", one.partition(":")[0])] or ["cpu"]
         for device in devices:
             pool = await self.resources.pool(port, device)
             async with pool.lend() as child:

@@ -37,6 +37,46 @@ def test_the_content_decides_not_the_name(song: Path, tmp_path: Path, suffix: st
         )
 
 
+@pytest.mark.parametrize(
+    ("suffix", "options"),
+    [
+        ("mp4", ["-c:v", "mpeg4", "-c:a", "aac"]),
+        ("mov", ["-c:v", "mjpeg", "-c:a", "pcm_s16le"]),
+        ("avi", ["-c:v", "mpeg4", "-c:a", "libmp3lame"]),
+        ("wmv", ["-c:v", "wmv2", "-c:a", "wmav2"]),
+        ("webm", ["-c:v", "libvpx", "-c:a", "libvorbis"]),
+    ],
+)
+def test_the_sound_of_a_video_is_read(
+    song: Path, tmp_path: Path, suffix: str, options: list[str]
+) -> None:
+    target = tmp_path / f"clip.{suffix}"
+    picture = ["-f", "lavfi", "-i", "testsrc=size=64x48:rate=10:duration=2"]
+    ffmpeg = [imageio_ffmpeg.get_ffmpeg_exe(), "-nostdin", "-v", "error"]
+    command = [*ffmpeg, *picture, "-t", "2", "-i", str(song), *options, "-y", str(target)]
+    subprocess.run(command, check=True, timeout=60)
+    with Track(song) as source, Track(target) as track:
+        assert track.channels == 2
+        assert track.seconds == pytest.approx(2, abs=0.1)
+        part = whole(source)[: 2 * 44100]
+        level = np.sqrt(np.mean(whole(track, 44100) ** 2))
+        assert level == pytest.approx(np.sqrt(np.mean(part**2)), rel=0.1)
+
+
+def test_six_channels_of_an_m4a_come_in_the_order_of_a_wav(tmp_path: Path) -> None:
+    """AAC has its own order of channels (centre first); the down-mix must not take it for WAV's."""
+    time = np.arange(44100) / 44100
+    six = np.zeros((44100, 6), np.float32)
+    six[:, 0] = 0.5 * np.sin(2 * np.pi * 440 * time)  # front left
+    path = encode(music.write(tmp_path / "six.wav", six), tmp_path / "six.m4a")
+    with Track(path) as track:
+        assert track.channels == 6
+        pair = whole(track)
+    left, right = np.sqrt(np.mean(pair**2, axis=0))
+    assert left == pytest.approx(0.5 * 0.5**0.5 / (1 + 2 * 0.5**0.5), rel=0.05)
+    assert right < left / 100
+
+
 def test_it_can_be_read_twice(song: Path, tmp_path: Path) -> None:
     for path in (song, encode(song, tmp_path / "a.m4a")):
         with Track(path) as track:

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from sfa.db import Database
+from sfa.jobs import resources
+from sfa.jobs.resources import Resources
 from sfa.objects import sweep
 from sfa.store import Store
 from tests.jobs.studio import Studio
@@ -84,6 +86,28 @@ async def test_another_users_same_file_is_linked_and_outlives_the_first(
     await studio.db.execute("DELETE FROM tracks")
     await sweep(database, store)
     assert not [path for path in Path(studio.config.store_address).rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize(
+    ("asked", "first"), [("auto", "cuda:0"), ("cuda", "cuda:0"), ("cpu", "cpu"), ("mps", "cpu")]
+)
+async def test_a_job_that_asks_for_a_device_goes_to_that_devices_pool(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch, asked: str, first: str
+) -> None:
+    used: list[str] = []
+    pool = Resources.pool
+
+    async def spying(self: Resources, port: str, device: str = "cpu") -> Any:
+        used.append(device)
+        return await pool(self, port, device)
+
+    monkeypatch.setattr(resources, "gpus", lambda: ["cuda:0", "cuda:1"])
+    monkeypatch.setattr(Resources, "pool", spying)
+    track = await studio.track("song.wav", tone(1))
+    async with studio.worker("processing"):
+        await separate(studio, track, device=asked)
+        await done(studio, 1)
+    assert used == [first]
 
 
 async def test_two_at_the_same_time_separate_once(studio: Studio) -> None:

@@ -11,6 +11,7 @@ from uuid import UUID
 from sfa.db import Row, Session
 from sfa.web.failures import Missing
 from sfa.web.glance import glance
+from sfa.web.selfcheck import findings
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class Track:
         "stems",
         "cues",
         "exports",
+        "checks",
         "charts",
     )
 
@@ -87,6 +89,7 @@ def separations(stems: list[Row]) -> list[dict[str, Any]]:
                 "finished_at": members[0]["finished_at"],
                 "duration_ms": max(stem["duration_ms"] for stem in members),
                 "stems": members,
+                "findings": findings(members),
                 "fingerprint": hashlib.sha256(print_of.encode()).hexdigest()[:12],
             }
         )
