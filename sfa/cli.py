@@ -30,6 +30,7 @@ COMMANDS = {
     "logs": "show the programs' logs",
     "psql": "open the database in psql",
     "doctor": "check this installation, and say what to do",
+    "users": "list the users; add, suspend, promote one, make a sign-in link",
     "keys": "list the keys of the secrets, or rotate them",
     "secrets": "list, keep or forget the installation's secrets",
     "models": "list the models, or fetch their weights",

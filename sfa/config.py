@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from sfa.errors import ConfigError
 
@@ -48,6 +49,12 @@ class Config:
         audio_providers: where recordings of Spotify's tracks are searched, in order (youtube-music,youtube).
         audio_search_url: an archive of one's own that is searched instead: it answers ?q=… with a JSON list of
             {url, name, artists, duration, verified}; empty: none.
+        public_url: the dashboard's address for people elsewhere (behind a proxy), without a path; empty: as above.
+        sign_up: whether strangers may make themselves an account (false).
+        rate_limit: how many requests are taken, as a multiple of the usual limits (1); 0: without limits.
+        smtp_url: the mail server: ``smtp://user:password@host:587`` (STARTTLS), ``smtps://…:465`` or, unencrypted,
+            ``smtp+plain://…:25``; empty: mails are kept and shown on the mail box page.
+        mail_from: the sender of mails.
         spotify_client_id, spotify_client_secret: credentials for Spotify's Web API; empty: its public pages,
             which show no more than the first 100 tracks of a playlist.
         spotify_redirect_url: where Spotify sends a browser back to after a sign-in, as it is registered there; empty:
@@ -78,6 +85,11 @@ class Config:
     spotdl_python: str = ""
     audio_providers: str = "youtube-music,youtube"
     audio_search_url: str = ""
+    public_url: str = ""
+    sign_up: bool = False
+    rate_limit: float = 1.0
+    smtp_url: str = field(default="", repr=False)
+    mail_from: str = "Sound Forge Alchemy <sfa@localhost>"
     spotify_client_id: str = ""
     spotify_client_secret: str = field(default="", repr=False)
     spotify_redirect_url: str = ""
@@ -102,6 +114,11 @@ class Config:
         wild = self.host in ("0.0.0.0", "::", "")  # noqa: S104 - compared, not bound
         host = "127.0.0.1" if wild else self.host
         return f"http://{host}:{self.port}"
+
+    @property
+    def link_address(self) -> str:
+        """What links in mails begin with."""
+        return self.public_url.rstrip("/") or self.address
 
     @classmethod
     def sources(cls, environ: Mapping[str, str] | None = None) -> dict[str, tuple[str, str]]:
@@ -177,12 +194,19 @@ def _typed(name: str, value: object, default: object) -> object:
 def _check(config: Config) -> None:
     if bool(config.spotify_client_id) != bool(config.spotify_client_secret):
         raise ConfigError("settings 'spotify_client_id' and 'spotify_client_secret' go together")
+    if config.smtp_url and not _is_address(config.smtp_url, ("smtp", "smtps", "smtp+plain")):
+        raise ConfigError(
+            "setting 'smtp_url' is no mail server's address, such as smtp://user:password@mail.example.org:587"
+        )
+    if config.public_url and not _is_address(config.public_url, ("http", "https")):
+        raise ConfigError("setting 'public_url' is no address such as https://music.example.org")
     ranges: list[tuple[str, float, float]] = [
         ("port", 1, 65535),
         ("upload_limit_mb", 1, 1_000_000),
         ("lease_seconds", 3, 3600),
         ("grace_seconds", 0, 600),
         ("drain_seconds", 0, 86_400),
+        ("rate_limit", 0, 1000),
     ]
     for name, low, high in ranges:
         value = getattr(config, name)
@@ -190,3 +214,11 @@ def _check(config: Config) -> None:
             raise ConfigError(
                 f"setting {name!r} must lie between {low:g} and {high:g}, not {value:g}"
             )
+
+
+def _is_address(text: str, schemes: tuple[str, ...]) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False

@@ -27,6 +27,8 @@ STATEMENTS = (
     "queue_prune_audit",
     "queue_prune_logs",
     "piece_prune",
+    "queue_prune_mails",
+    "queue_prune_requests",
 )
 
 BATCHES = 10
@@ -38,6 +40,8 @@ async def housekeeping(context: procrastinate.JobContext) -> None:
     """Run the pruning statements until each finds nothing."""
     resources = await standalone.shared(context)
     async with resources.db.session() as session:
+        # What is forgotten next has been counted.
+        await session.one("metrics_roll")
         for name in STATEMENTS:
             total = 0
             while pruned := await session.run(name):

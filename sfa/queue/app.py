@@ -24,6 +24,7 @@ app = procrastinate.App(
         "sfa.jobs.imports",
         "sfa.jobs.lalalai",
         "sfa.jobs.lalalai_check",
+        "sfa.jobs.mail",
         "sfa.jobs.processing",
         "sfa.jobs.rescue",
         "sfa.jobs.statistics",

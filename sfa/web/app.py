@@ -1,6 +1,6 @@
 """Put the dashboard together: routes, guards, and what lives as long as the server.
 
-Order of the guards, outermost first: security headers, the Host header, the origin of changes, the session.
+Order of the guards, outermost first: a clock, security headers, the Host header, the origin of changes, the session, how much.
 Bodies are limited to 64 kB, uploads to ``config.upload_limit_mb``.
 """
 
@@ -23,10 +23,15 @@ from sfa.notify import Listener
 from sfa.postgres import dsn
 from sfa.store import Store
 from sfa.supervisord import Supervisord
+from sfa.vault import Vault
+from sfa.web.buckets import Limits
+from sfa.web.counts import Requests
 from sfa.web.failures import failure
 from sfa.web.gate import Gate
 from sfa.web.languages import Speak
+from sfa.web.limits import Limit
 from sfa.web.live import Hub
+from sfa.web.measure import Measure
 from sfa.web.model_work import ModelWork
 from sfa.web.render import Renderer
 from sfa.web.security import Headers, KnownHost, SameOrigin
@@ -48,7 +53,10 @@ def create_app(
         config=config,
         database=database or Database(dsn(config), size=8, name="sfa-web", custom_plans=True),
         store=Store(config.store_address, config.var / "cache"),
+        vault=Vault(config),
         hub=hub,
+        limits=Limits(config.rate_limit),
+        requests=Requests(),
         render=Renderer(),
         supervisord=supervisord or Supervisord(),
         model_work=ModelWork(config, lambda: hub.notify("", "models")),
@@ -80,11 +88,13 @@ def create_app(
     app = Starlette(
         routes=routes(config),
         middleware=[
+            Middleware(Measure),
             Middleware(Headers),
-            Middleware(KnownHost, host=config.host),
+            Middleware(KnownHost, host=config.host, public=config.public_url),
             Middleware(SameOrigin),
             Middleware(Speak),
             Middleware(Gate),
+            Middleware(Limit),
         ],
         exception_handlers={HTTPException: handler, SfaError: handler, Exception: handler},
         lifespan=lifespan,

@@ -10,9 +10,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from sfa.errors import DatabaseUnavailable, InputError, ObjectMissing, Refused, SfaError, StoreError
+from sfa.web.buckets import TooMany
 from sfa.web.languages import gettext as _
 from sfa.web.names import mark
-from sfa.web.services import html, is_htmx, wants_json
+from sfa.web.services import html, is_api, is_htmx, wants_json
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +74,18 @@ class Forbidden(SfaError):
     """Only an administrator may do that."""
 
 
+class Unknown(SfaError):
+    """Send the token of an account in the header Authorization: Bearer sfa_…"""
+
+
+class Malformed(InputError):
+    """The body does not fit its schema."""
+
+    def __init__(self, errors: list[dict[str, str]]) -> None:
+        super().__init__()
+        self.errors = errors
+
+
 class Unusable(InputError):
     """What was sent cannot be used; ``status`` is the answer's."""
 
@@ -90,10 +103,16 @@ def verdict(error: Exception) -> tuple[int, str]:
             return 404, str(error)
         case Forbidden():
             return 403, str(error)
+        case Unknown():
+            return 401, str(error)
+        case TooMany():
+            return 429, str(error)
         case Unusable():
             return error.status, str(error)
         case ObjectMissing():
             return 404, "The audio is not in the store any more."
+        case InputError():
+            return 422, str(error)
         case StoreError():
             return 503, "The store of the audio does not answer. Try again in a moment."
         case Refused():
@@ -117,11 +136,45 @@ def failure(request: Request, error: Exception) -> Response:
     sentence = _(sentence)
     if status >= 500:
         log.error("%s %s", request.method, request.scope.get("path"), exc_info=error)
-    if wants_json(request) or is_htmx(request):
-        response: Response = JSONResponse({"error": sentence}, status)
+    if is_api(request):
+        response: Response = problem(error, status, sentence)
+    elif wants_json(request) or is_htmx(request):
+        response = JSONResponse({"error": sentence}, status)
     else:
         title = HTTPStatus(status).phrase
         response = html(request, "error.html", status, title=title, sentence=sentence)
+    if isinstance(error, TooMany):
+        response.headers["retry-after"] = str(error.seconds)
     if isinstance(error, HTTPException) and error.headers:
         response.headers.update(error.headers)
     return response
+
+
+def problem(error: Exception, status: int, sentence: str) -> Response:
+    """What went wrong, as a program reads it (RFC 9457)."""
+    name = type(error).__name__ if isinstance(error, SfaError) else "Error"
+    slug = "".join(f"-{c.lower()}" if c.isupper() else c for c in name).lstrip("-")
+    body: dict[str, object] = {
+        "type": f"urn:sfa:problem:{slug}",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": sentence,
+    }
+    match error:
+        case Refused() if error.constraint:
+            body["rule"] = error.constraint
+            # Our own rules' words end so, and were written for people; the server's name tables and columns.
+            ours = f' (rule "{error.constraint}")'
+            if str(error).endswith(ours):
+                body["detail"] = str(error).removesuffix(ours)
+            if error.hint:
+                body["hint"] = error.hint
+        case Malformed():
+            body["errors"] = error.errors
+        case TooMany():
+            body["retry_after"] = error.seconds
+        case Unknown():
+            return JSONResponse(
+                body, status, {"www-authenticate": "Bearer"}, "application/problem+json"
+            )
+    return JSONResponse(body, status, media_type="application/problem+json")

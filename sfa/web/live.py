@@ -38,7 +38,10 @@ class Viewer:
     """One open page: what it shows, and whether that may have changed."""
 
     page: Watched
+    user: int = 0
     dirty: asyncio.Event = field(default_factory=asyncio.Event)
+    doubted: bool = False
+    """Whether its user may have been shown out meanwhile."""
 
 
 @dataclass(slots=True)
@@ -67,7 +70,10 @@ class Hub:
         topic = "tree" if channel == "sfa_tree" and topic != "*" else topic
         self._version += 1
         for viewer in self._viewers:
-            if topic == "*" or viewer.page.concerns(topic):
+            if topic in ("*", f"user:{viewer.user}"):
+                viewer.doubted = True
+                viewer.dirty.set()
+            elif viewer.page.concerns(topic):
                 viewer.dirty.set()
 
     def close(self) -> None:
@@ -76,14 +82,21 @@ class Hub:
         for viewer in self._viewers:
             viewer.dirty.set()
 
+    @property
+    def open(self) -> int:
+        """How many streams are open."""
+        return len(self._viewers)
+
     def full(self, session: Hashable) -> bool:
         """Whether a session has as many pages open as it may."""
         return self._per_session[session] >= self.streams
 
     @contextmanager
-    def viewer(self, page: Watched, session: Hashable, language: str = "") -> Iterator[Viewer]:
+    def viewer(
+        self, page: Watched, session: Hashable, language: str = "", user: int = 0
+    ) -> Iterator[Viewer]:
         """Count a page as open for as long as the context lasts."""
-        viewer = Viewer(page)
+        viewer = Viewer(page, user)
         viewer.dirty.set()
         self._viewers.add(viewer)
         self._per_session[session] += 1

@@ -4,10 +4,13 @@
 - `KnownHost` refuses a foreign Host header where the server listens on loopback: a web page that makes
   its own name point to 127.0.0.1 (DNS rebinding) gets nothing.
 - `SameOrigin` refuses a change (any method but GET, HEAD, OPTIONS) that another site asks for: by
-  Sec-Fetch-Site, in browsers without it by Origin; with neither it is refused too.
+  Sec-Fetch-Site, in browsers without it by Origin; with neither it is refused too. The API is exempt: it
+  looks at no cookie, and a browser sends no token by itself.
 """
 
 from __future__ import annotations
+
+from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers as RequestHeaders
 from starlette.datastructures import MutableHeaders
@@ -56,17 +59,19 @@ class KnownHost:
     Options:
         host: where the server listens; anything but loopback switches the check off, because there the
             names are not known.
+        public: ``public_url``, whose name is known too (a proxy on this machine passes it on).
     """
 
-    def __init__(self, app: ASGIApp, host: str) -> None:
+    def __init__(self, app: ASGIApp, host: str, public: str = "") -> None:
         self.app = app
         self.active = host in LOOPBACK
+        self.names = {*LOOPBACK, urlsplit(public).hostname or "localhost"}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and self.active:
             host = RequestHeaders(scope=scope).get("host", "")
             name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
-            if name not in LOOPBACK:
+            if name.lower() not in self.names:
                 refusal = PlainTextResponse(
                     "This server answers to 127.0.0.1 and localhost only.\n", status_code=421
                 )
@@ -82,7 +87,8 @@ class SameOrigin:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["method"] not in SAFE_METHODS and not _own(scope):
+        risky = scope["type"] == "http" and scope["method"] not in SAFE_METHODS
+        if risky and not scope["path"].startswith("/api/") and not _own(scope):
             refusal = PlainTextResponse(
                 "This change was not asked for by a page of this server. Open the page again and retry.\n",
                 status_code=403,

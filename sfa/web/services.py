@@ -13,6 +13,9 @@ from sfa.config import Config
 from sfa.db import Database
 from sfa.store import Store
 from sfa.supervisord import Supervisord
+from sfa.vault import Vault
+from sfa.web.buckets import Limits
+from sfa.web.counts import Requests
 from sfa.web.live import Hub
 from sfa.web.model_work import ModelWork
 from sfa.web.render import Renderer
@@ -22,12 +25,15 @@ THEMES = ("light", "dark")
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The configuration, the database, the store, the live hub, the templates, the host's supervisord."""
+    """The configuration, the database, the store, the vault, the live hub, rate limits, counts, templates, supervisord."""
 
     config: Config
     database: Database
     store: Store
+    vault: Vault
     hub: Hub
+    limits: Limits
+    requests: Requests
     render: Renderer
     supervisord: Supervisord
     model_work: ModelWork
@@ -60,6 +66,11 @@ def html(request: Request, template: str, status: int = 200, **values: Any) -> H
         **values,
     )
     return HTMLResponse(body, status)
+
+
+def is_api(request: Request) -> bool:
+    """Whether a program asked by the API, whose answers are JSON whatever they are."""
+    return str(request.scope["path"]).startswith("/api/")
 
 
 def wants_json(request: Request) -> bool:

@@ -25,17 +25,19 @@ async def stream(request: Request, page: Page) -> AsyncIterator[str]:
         async with at.database.session() as session:
             return rendered(at.render, page, await page.load(session))
 
-    language = current.get()
-    with at.hub.viewer(page, user(request).session, language) as viewer:
+    language, who = current.get(), user(request)
+    with at.hub.viewer(page, who.session, language, who.id) as viewer:
         async for changed in at.hub.wakes(viewer):
+            doubted, viewer.doubted = viewer.doubted, False
             try:
-                if not changed and await signed_in(request) is None:
+                if (doubted or not changed) and await signed_in(request) is None:
                     yield event("sfa-signed-out")
                     return
                 now = await at.hub.pieces(page, render, language)
             except DatabaseUnavailable:
                 # Everything is sent again afterwards, so that the page knows it is up to date.
                 sent = {}
+                viewer.doubted = doubted
                 viewer.dirty.set()
                 yield event("sfa-away")
                 continue

@@ -7,13 +7,14 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from sfa.config import Config
+from sfa.web.api.routes import api_routes
+from sfa.web.doors import door_routes
 from sfa.web.immutable import Immutable
 from sfa.web.render import DIST
 from sfa.web.routes.covers import media_cover, track_download
 from sfa.web.routes.batches import batch, batch_steer, batches
 from sfa.web.routes.cues import cue_add, cue_change
 from sfa.web.routes.events import events
-from sfa.web.routes.health import health
 from sfa.web.routes.home import home
 from sfa.web.routes.imports import import_begin, import_choose, import_show, imports_list
 from sfa.web.routes.job import job
@@ -27,7 +28,6 @@ from sfa.web.routes.ports import port_steer, ports
 from sfa.web.routes.queues import queue_steer, queues
 from sfa.web.routes.schedule import schedule, schedule_steer
 from sfa.web.routes.settings import settings_choose, settings_show
-from sfa.web.routes.sign_in import sign_in, sign_out
 from sfa.web.routes.spotify import spotify_callback, spotify_connect, spotify_forget
 from sfa.web.routes.stems_live import media_piece, stems_live
 from sfa.web.routes.track import track
@@ -111,8 +111,7 @@ def routes(config: Config) -> list[Route | Mount]:
         Route("/media/exports/{id}", media_export),
         Route("/words/{language}.js", words),
         Route("/events", events),
-        Route("/health", health),
-        Route("/sign-in/{token}", sign_in),
-        Route("/sign-out", sign_out, methods=["POST"]),
+        *door_routes(),
+        *api_routes(),
         Mount("/static/dist", Immutable(GZipMiddleware(StaticFiles(directory=DIST)))),
     ]

@@ -47,7 +47,9 @@ def span(seconds: float | None) -> str:
         return f"{whole // 60} min {whole % 60} s" if whole % 60 else f"{whole // 60} min"
     if whole < 3600:
         return f"{round(whole / 60)} min"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
+    if whole < 172_800:
+        return f"{whole // 3600} h {whole % 3600 // 60} min"
+    return _("%(n)s days") % {"n": round(whole / 86_400)}
 
 
 def ago(moment: datetime | None) -> str:

@@ -12,6 +12,7 @@ CREATE TABLE users (
     password_hash text,
     role user_role NOT NULL DEFAULT 'user',
     status user_status NOT NULL DEFAULT 'active',
+    -- When a link that was mailed there was opened.
     confirmed_at timestamptz,
     inserted_at timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT users_email_format CHECK (email ~ '^[^@\s]+@[^@\s]+$' AND length(email) <= 320)
@@ -30,10 +31,22 @@ CREATE TABLE user_tokens (
     user_id integer NOT NULL REFERENCES users ON DELETE CASCADE,
     context token_context NOT NULL,
     token_hash bytea NOT NULL UNIQUE,
+    -- A session: how it began (link or password), and the browser. An API token: what its user calls it, what it may do.
+    how text,
+    agent text,
+    name text,
+    scopes text[] NOT NULL DEFAULT '{}',
+    -- Where it was last used from, and when, to the minute.
+    address text,
+    seen_at timestamptz,
     inserted_at timestamptz NOT NULL DEFAULT now(),
-    expires_at timestamptz NOT NULL,
+    expires_at timestamptz,
     used_at timestamptz,
-    CONSTRAINT user_tokens_hash_is_sha256 CHECK (octet_length(token_hash) = 32)
+    CONSTRAINT user_tokens_hash_is_sha256 CHECK (octet_length(token_hash) = 32),
+    CONSTRAINT user_tokens_how_known CHECK (how IN ('link', 'password')),
+    CONSTRAINT user_tokens_end CHECK (context = 'api' OR expires_at IS NOT NULL),
+    CONSTRAINT user_tokens_api CHECK (context <> 'api' OR (length(name) BETWEEN 1 AND 100 AND cardinality(scopes) > 0)),
+    CONSTRAINT user_tokens_scopes_known CHECK (scopes <@ '{read,write,admin,metrics}')
 );
 CREATE INDEX user_tokens_user_id_idx ON user_tokens (user_id);
 CREATE INDEX user_tokens_expires_at_idx ON user_tokens (expires_at);

@@ -1,4 +1,5 @@
 -- Who a session cookie belongs to. A suspended user is out at once.
-SELECT t.id, t.user_id, u.email, u.role
+SELECT t.id, t.user_id, u.email, u.role, '{}'::text[] AS scopes, t.how, t.inserted_at,
+       t.seen_at IS NULL OR t.seen_at < now() - interval '1 minute' AS stale
 FROM user_tokens t JOIN users u ON u.id = t.user_id
 WHERE t.token_hash = %(token_hash)s AND t.context = 'session' AND t.expires_at > now() AND u.status = 'active'

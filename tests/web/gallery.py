@@ -4,7 +4,7 @@ import json
 
 from tests.web.rows import World
 
-STILL = ("settings",)
+STILL = ("settings", "audit", "mailbox")
 """Pages that nothing changes while they are open."""
 
 
@@ -47,6 +47,10 @@ def gallery(world: World) -> dict[str, str]:
     return {
         "home": "/",
         "tracks": "/tracks",
+        "account": "/account",
+        "health": "/health",
+        "audit": "/audit",
+        "mailbox": "/mailbox",
         "track": f"/tracks/{track}",
         "running": f"/tracks/{busy}",
         "jobs": "/jobs",

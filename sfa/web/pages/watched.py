@@ -9,6 +9,8 @@ from starlette.requests import Request
 from sfa.web.addresses import identity, job_of, track_of
 from sfa.web.failures import Missing
 from sfa.web.pages.batches import Batch, Batches
+from sfa.web.pages.account import Account
+from sfa.web.pages.health import Health
 from sfa.web.pages.home import Home
 from sfa.web.pages.imports import Import, Imports, Shown
 from sfa.web.pages.job import Job
@@ -62,6 +64,8 @@ PAGES: dict[str, Callable[[Request], Page]] = {
     "schedule": lambda request: Schedule(user(request).id, is_admin(request)),
     "imports": lambda request: Imports(user(request).id, request.query_params.get("before", "")),
     "import": lambda request: Import(user(request).id, Shown.asked(request)),
+    "account": lambda request: Account(user(request)),
+    "health": lambda request: Health(is_admin(request), services(request).config),
     "queues": lambda request: Queues(is_admin(request)),
 }
 

@@ -1,0 +1,5 @@
+-- Whose API token this is, and what it may do.
+SELECT t.id, t.user_id, u.email, u.role, t.scopes, t.how, t.inserted_at,
+       t.seen_at IS NULL OR t.seen_at < now() - interval '1 minute' AS stale
+FROM user_tokens t JOIN users u ON u.id = t.user_id
+WHERE t.token_hash = %(token_hash)s AND t.context = 'api' AND (t.expires_at IS NULL OR t.expires_at > now()) AND u.status = 'active'
