@@ -159,6 +159,41 @@ async def test_writers_and_readers_go_on_while_keys_rotate(
     assert {row["key_id"] for row in await kept(database)} == {vault.ring.read()[0].id}
 
 
+async def test_a_writer_waits_for_a_rotation_and_seals_with_its_key(
+    vault: Vault, database: Database
+) -> None:
+    """Step by step: a rotation holds the lock, a writer comes, the key changes, the rotation ends."""
+
+    async def put() -> None:
+        async with database.session() as session:
+            await vault.put(session, 1, "late", TEXT)
+
+    async with database.session() as session:
+        await vault.put(session, 1, NAME, TEXT)
+    old = vault.ring.read()[0]
+    async with database.transaction() as rotation:
+        await rotation.one("secret_lock", exclusive=True)
+        writer = asyncio.create_task(put())
+        async with asyncio.timeout(60):
+            while not await _waits(database) and not writer.done():
+                await asyncio.sleep(0.01)
+        assert not writer.done(), "it wrote while keys were rotated"
+        vault.ring.add(Key.new())
+        vault.ring.retire({old.id})
+    await writer
+    newest = vault.ring.read()[0].id
+    late = next(row for row in await kept(database) if row["name"] == "late")
+    assert late["key_id"] == newest != old.id
+
+
+async def _waits(database: Database) -> bool:
+    async with database.session() as session:
+        cursor = await session.connection.execute(
+            "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+        )
+        return await cursor.fetchone() is not None
+
+
 async def test_two_that_keep_the_first_secret_at_once_have_one_key(
     database: Database, config: Config
 ) -> None:
