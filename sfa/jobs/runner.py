@@ -50,6 +50,9 @@ class Run:
     row: Row
     certificate: dict[str, Any] = field(default_factory=dict)
     stage: str = ""
+    heard: int = 0
+    """How much of its child's stderr has been taken over."""
+
     touched: list[str] = field(default_factory=list)
     """Keys that were written, or whose rows were replaced: looked at when the attempt has ended."""
 
@@ -96,12 +99,12 @@ class Run:
         claimed = self.attempt.claimed
         self.resources.words.put(claimed.job_id, claimed.token, text)
 
-    async def _listen(self, process: Process, mark: int) -> None:
+    async def _listen(self, process: Process) -> None:
         """Take over what a child writes to stderr, until cancelled."""
         while True:
             await asyncio.sleep(LISTEN_SECONDS)
-            self.say(process.stderr_since(mark))
-            mark = process.stderr_bytes
+            self.say(process.stderr_since(self.heard))
+            self.heard = process.stderr_bytes
 
     async def call(self, port: str, op: str, **args: Any) -> Mapping[str, Any]:
         """Have a port's child do ``op``; its result. Raises `PortFailure`.
@@ -125,8 +128,8 @@ class Run:
             pool = await self.resources.pool(port, device)
             async with pool.lend() as child:
                 child.job = job
-                mark = child.process.stderr_bytes
-                listener = asyncio.create_task(self._listen(child.process, mark), name="stderr")
+                self.heard = child.process.stderr_bytes
+                listener = asyncio.create_task(self._listen(child.process), name="stderr")
                 hard = self.kind.hard_limit(
                     self.row.get("duration_ms"), self.row.get("model"), device
                 )
@@ -153,6 +156,7 @@ class Run:
                 finally:
                     child.job = None
                     listener.cancel()
+                    self.say(child.process.stderr_since(self.heard))
         raise AssertionError("a port has a device")
 
     def _checkpoint(self, port: str, op: str, data: Mapping[str, Any]) -> None:
@@ -212,6 +216,7 @@ async def _run(
     finally:
         resources.progress.forget(attempt.claimed.job_id)
     attempt.ending()
+    await resources.words.settle(attempt.claimed.job_id, attempt.claimed.token)
     if isinstance(outcome, Completed):
         resources.checkpoints.forget(attempt.claimed.job_id)
     else:
