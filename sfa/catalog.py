@@ -55,10 +55,7 @@ IMPORT = Kind(name="import", port="", stall=120, base=3600, per_second=0)
 LALALAI = Kind(name="lalalai", port="analyzer", stall=120, base=600, per_second=2)
 COVERS = Kind(name="covers", port="batch_cover_art", stall=120, base=3600, per_second=0)
 
-# Greylisting asks for minutes, a mail server that is down for hours: eight tries are spread over half a day.
-MAIL = Kind(
-    name="mail", port="", max_attempts=8, stall=60, base=120, per_second=0, backoff=60, cap=14_400
-)
+MAIL = Kind(name="mail", port="", stall=60, base=120, per_second=0)
 
 KINDS = {
     kind.name: kind

@@ -11,8 +11,8 @@ from sfa.web.api.routes import api_routes
 from sfa.web.doors import door_routes
 from sfa.web.immutable import Immutable
 from sfa.web.render import DIST
-from sfa.web.routes.covers import media_cover, track_download
 from sfa.web.routes.batches import batch, batch_steer, batches
+from sfa.web.routes.covers import media_cover, track_download
 from sfa.web.routes.cues import cue_add, cue_change
 from sfa.web.routes.events import events
 from sfa.web.routes.home import home

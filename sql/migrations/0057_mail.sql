@@ -30,8 +30,9 @@ CREATE TABLE mails (
 ) WITH (fillfactor = 70);
 CREATE INDEX mails_page_idx ON mails (inserted_at DESC, id DESC);
 
-INSERT INTO job_kinds (task_name, queue_name, domain_table, arguments, max_attempts) VALUES
-    ('mail', 'default', 'mails', '{recipient,subject}', 8);
+-- Greylisting asks for minutes, a mail server that is down for hours: eight tries are spread over half a day.
+INSERT INTO job_kinds (task_name, queue_name, domain_table, arguments, max_attempts, retry_base, backoff_cap) VALUES
+    ('mail', 'default', 'mails', '{recipient,subject}', 8, 60, 14400);
 
 CREATE FUNCTION sfa_mail_before_insert() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN

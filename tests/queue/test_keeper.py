@@ -78,6 +78,7 @@ async def rig(database: Database, dsn: str) -> AsyncIterator[Rig]:
             pid=1,
             pid_started=1,
             queue="default",
+            lease=15,
         )
     assert row
     made = Rig(database, dsn, row["id"])

@@ -8,8 +8,8 @@ from starlette.requests import Request
 
 from sfa.web.addresses import identity, job_of, track_of
 from sfa.web.failures import Missing
-from sfa.web.pages.batches import Batch, Batches
 from sfa.web.pages.account import Account
+from sfa.web.pages.batches import Batch, Batches
 from sfa.web.pages.health import Health
 from sfa.web.pages.home import Home
 from sfa.web.pages.imports import Import, Imports, Shown
