@@ -45,6 +45,8 @@ class User:
     role: str
     session: UUID
     scopes: frozenset[str] = frozenset()
+    unread: int = 0
+    """Notifications, 100 at most."""
 
 
 def digest(token: str) -> bytes:
@@ -157,7 +159,8 @@ async def _user(session: Session, row: Row | None, visit: Visit) -> User | None:
         return None
     if row["stale"] and visit.address:
         await session.run("token_seen", id=row["id"], address=visit.address)
-    return User(row["user_id"], row["email"], row["role"], row["id"], frozenset(row["scopes"]))
+    scopes, unread = frozenset(row["scopes"]), row.get("unread", 0)
+    return User(row["user_id"], row["email"], row["role"], row["id"], scopes, unread)
 
 
 async def new_token(

@@ -149,6 +149,7 @@ async def _models(config: Config) -> list[Row]:
     await database.open()
     try:
         async with database.session() as session:
-            return await session.all("model_list")
+            # lalal.ai has no weights to keep.
+            return [row for row in await session.all("model_list") if row["engine"] != "lalalai"]
     finally:
         await database.close()

@@ -25,6 +25,7 @@ app = procrastinate.App(
         "sfa.jobs.lalalai",
         "sfa.jobs.lalalai_check",
         "sfa.jobs.mail",
+        "sfa.jobs.news_mail",
         "sfa.jobs.processing",
         "sfa.jobs.rescue",
         "sfa.jobs.statistics",

@@ -55,6 +55,7 @@ def test_what_happened_is_told_once_and_read(owner: TestClient, world: World) ->
     world.job(world.track("Song"))
     fail(world)
     page = owner.get("/notifications").text
+    assert "1 new notification" in page
     assert "The separation of “Song” failed" in page
     assert "It broke." in page
     newest = world.one("SELECT max(id) AS id FROM notifications")["id"]

@@ -40,6 +40,9 @@ TABLE = {
     "GET /tracks/{track}/analysis": "owned",
     "GET /tracks/{track}/stems/live": "owned",
     "POST /tracks/{track}/separate": "owned",
+    "POST /tracks/{track}/cloud": "owned",
+    "POST /cloud/key": "own",
+    "GET /tracks/{track}/waveform": "owned",
     "POST /tracks/{track}/export": "owned",
     "POST /tracks/{track}/delete": "owned",
     "POST /tracks/{track}/grid": "owned",
@@ -158,6 +161,7 @@ IDS = {
 QUERIES = {"GET /tracks/{track}/mixer": "?job={job}"}
 FORMS = {
     "POST /tracks/{track}/separate": {"model": "spectral"},
+    "POST /tracks/{track}/cloud": {"operation": "demuser"},
     "POST /tracks/{track}/export": {"job": "{job}"},
     "POST /tracks/{track}/grid": {"tempo": "100"},
     "POST /tracks/{track}/cues": {"at": "1"},
@@ -201,6 +205,10 @@ def theirs(world: World) -> Theirs:
             user, context, kind.encode(), name, ["read"] if name else [],
         )  # fmt: skip
         ids[kind] = str(row["id"])
+    world.connection.execute(
+        "INSERT INTO waveforms (audio_key, per_second, lows, highs) SELECT audio_key, 100, '1', '2' FROM tracks WHERE id = %s",
+        [track],
+    )
     ids["export"] = exported(world, track, job)
     ids["import"] = str(
         world.one(

@@ -1,0 +1,2 @@
+-- It has been mailed.
+UPDATE notifications SET mailed_at = now() WHERE id = %(id)s
