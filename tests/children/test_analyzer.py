@@ -155,7 +155,7 @@ def test_by_hand_through_a_pipe(song: Path, tmp_path: Path) -> None:
     )
     frames = [json.loads(line) for line in done.stdout.splitlines()]
     assert frames[0]["type"] == "hello"
-    assert frames[0]["ops"] == ["analyze", "refine", "waveform"]
+    assert frames[0]["ops"] == ["analyze", "refine", "waveform", "measure", "clip"]
     result = next(frame for frame in frames if frame["type"] == "result")
     assert Analysis.from_json(result).tempo == pytest.approx(120, abs=0.05)
     error = next(frame for frame in frames if frame["type"] == "error")

@@ -21,7 +21,7 @@ PATHS = [
 def test_a_stranger_sees_the_sign_in_page_only(stranger: TestClient, path: str) -> None:
     answer = stranger.get(path)
     assert answer.status_code == 401
-    assert "one-time link" in answer.text
+    assert "prints a link that lets you in" in answer.text
     assert "hx-sse" not in answer.text
 
 

@@ -103,7 +103,7 @@ def test_programs_are_restarted_after_a_question(
     admin.post("/ports/worker-analysis", data={"verb": "stop", "sure": "1"})
     _wait(lambda: daemon.program("worker-analysis").state == "STOPPED")
     log = world.one(
-        "SELECT action, target FROM audit_log WHERE action LIKE 'program.%' ORDER BY at LIMIT 1"
+        "SELECT action, target FROM audit_log WHERE starts_with(action, 'program.') ORDER BY at LIMIT 1"
     )
     assert log == {"action": "program.restart", "target": "worker-analysis"}
 

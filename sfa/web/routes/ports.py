@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from sfa.accounts import audit
+from sfa.supervisord import SupervisorError
 from sfa.web.failures import Forbidden, Missing, Unusable
 from sfa.web.pages.page import stream_address
 from sfa.web.pages.ports import Ports
@@ -39,7 +40,10 @@ async def port_steer(request: Request) -> Response:
     async with request.form(max_files=0, max_fields=3) as form:
         verb, sure = str(form.get("verb") or ""), bool(form.get("sure"))
     supervisord = services(request).supervisord
-    programs = await asyncio.to_thread(supervisord.programs)
+    try:
+        programs = await asyncio.to_thread(supervisord.programs)
+    except SupervisorError as error:
+        raise Unusable("Nothing runs under supervisord here that could be told.", 409) from error
     program = next((program for program in programs if program.name == name), None)
     if program is None:
         raise Missing
