@@ -100,8 +100,10 @@ class Sfa:
     def _end(self) -> None:
         if self._process is not None:
             assert self._process.stdin is not None
+            assert self._process.stdout is not None
             self._process.stdin.close()
             self._process.wait()
+            self._process.stdout.close()
             self._process = None
 
 
