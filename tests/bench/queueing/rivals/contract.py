@@ -3,7 +3,8 @@
 prepare COUNT     make the schema, and what so many jobs need
 bulk COUNT        enqueue so many by the documented path for many; answers seconds
 single COUNT      enqueue so many, one at a time; answers seconds
-paced COUNT GAP   enqueue one every GAP seconds; answers when each was about to be sent, by its key
+paced COUNT GAP   enqueue one every GAP seconds; answers when each was about to be sent, by its key, but for the
+                  first ten, which find a new connection and its server process with nothing planned
 work SLOTS COUNT  be a worker; tells the first start and the COUNT-th; on SIGTERM answers all starts by key
 park COUNT        enqueue so many on a queue that nobody works on (a pattern for the million)
 defer COUNT       enqueue so many for tomorrow
@@ -19,6 +20,7 @@ import time
 from abc import ABC, abstractmethod
 
 CHUNK = 1000
+COLD = 10
 QUEUE, PARKED = "noop", "parked"
 
 
@@ -99,11 +101,12 @@ async def _play(contestant: Contestant, command: str, *arguments: str) -> None:
                 await contestant.one(number)
         elif command == "paced":
             sent = {}
-            for number in range(count):
+            for number in range(count + COLD):
                 await asyncio.sleep(float(arguments[1]))
                 at = time.time()
                 key = await contestant.one(number)
-                sent[str(number if key is None else key)] = at
+                if number >= COLD:
+                    sent[str(number if key is None else key)] = at
             say(sent=sent)
         elif command in ("bulk", "park", "defer"):
             queue = PARKED if command == "park" else QUEUE
