@@ -31,6 +31,8 @@ FRAME_SECONDS: Final = HOP / RATE
 GAMMA: Final = 100.0
 # First mel bands of the flux's four bands: to 200 Hz, to 800 Hz, to 3.2 kHz, to the top.
 FLUX_EDGES: Final = (0, 8, 32, 82)
+FEW: Final = 96  # frames at a time
+GROUP: Final = 32  # groups of bins
 CONTRAST: Final = 7  # octave bands from 200 Hz up, and what lies below
 Array = NDArray[np.float32]
 
@@ -60,7 +62,7 @@ class Spectrum:
 
     def __init__(self) -> None:
         self._window = np.hanning(WINDOW + 1)[:-1].astype(np.float32)
-        self._mel = mel_filters()
+        self._mel = _patches(mel_filters())
         self._bins = np.fft.rfftfreq(WINDOW, 1 / RATE).astype(np.float32)
         self._rest = np.zeros(WINDOW // 2, np.float32)
         self._powers = np.stack([self._bins, self._bins**2], axis=1) / np.array(
@@ -88,17 +90,23 @@ class Spectrum:
     def _take(self, samples: Array) -> None:
         count = max(0, (len(samples) - WINDOW) // HOP + 1)
         self._rest = samples[count * HOP :]
-        if count:
-            frames = np.lib.stride_tricks.sliding_window_view(samples, WINDOW)[::HOP][:count]
-            for name, row in self._features(frames).items():
+        # As many at a time as the processor's cache holds.
+        for start in range(0, count, FEW):
+            some = min(FEW, count - start)
+            part = samples[start * HOP : (start + some - 1) * HOP + WINDOW]
+            for name, row in (*_of_samples(part).items(), *self._features(part).items()):
                 self._rows.setdefault(name, []).append(row)
 
-    def _features(self, frames: Array) -> dict[str, Any]:
+    def _features(self, samples: Array) -> dict[str, Any]:
+        """Return what the spectra of the frames of so many samples say."""
+        frames = np.lib.stride_tricks.sliding_window_view(samples, WINDOW)[::HOP]
         spectrum = scipy.fft.rfft(frames * self._window, axis=1)
         power = spectrum.real**2 + spectrum.imag**2
         magnitude = np.sqrt(power)
         total = magnitude.sum(axis=1)
-        mel = power @ self._mel
+        mel = np.zeros((len(power), BANDS), np.float32)
+        for bins, bands, filters in self._mel:
+            mel[:, bands] += power[:, bins] @ filters
         decibels = 10 * np.log10(np.maximum(mel, 1e-10))
         # The flux wants weak noise quiet: a floor inside of the logarithm.
         loud = np.log1p(GAMMA * mel)
@@ -108,18 +116,12 @@ class Spectrum:
         np.maximum(wide[:, 1:], before[:, :-1], out=wide[:, 1:])
         np.maximum(wide[:, :-1], before[:, 1:], out=wide[:, :-1])
         rise = np.maximum(loud - wide, 0)
-        sums = np.cumsum(magnitude, axis=1)
-        edge = (sums < ROLLOFF * total[:, None]).sum(axis=1)
-        # Crossings as librosa counts them: zero is positive, tiny values are zero.
-        negative = np.signbit(np.where(np.abs(frames) <= 1e-10, np.float32(0), frames))
+        edge = _edge(magnitude, ROLLOFF * total)
         moments = magnitude @ self._powers / np.maximum(total, 1e-12)[:, None]
         spread = np.sqrt(np.maximum(moments[:, 1] - moments[:, 0] ** 2, 0))
         safe = np.maximum(power, np.float32(1e-10))
         peak, valley = _extremes(magnitude)
-        crossings = np.count_nonzero(negative[:, 1:] != negative[:, :-1], axis=1)
         return {
-            "rms": np.sqrt(np.einsum("ij,ij->i", frames, frames) / WINDOW),
-            "zcr": crossings / WINDOW,
             "centroid": moments[:, 0] * (RATE / 2),
             "bandwidth": spread * (RATE / 2),
             "flatness": np.minimum(np.exp(np.log(safe).mean(axis=1)) / safe.mean(axis=1), 1),
@@ -129,6 +131,36 @@ class Spectrum:
             "mel": decibels.astype(np.float16),
             "flux": np.add.reduceat(rise, FLUX_EDGES, axis=1) / BANDS,
         }
+
+
+def _of_samples(samples: Array) -> dict[str, Any]:
+    """Return RMS and zero crossing rate of the frames: each sample is looked at once, not in four frames."""
+    # Crossings as librosa counts them: zero is positive, tiny values are zero.
+    negative = samples < np.float32(-1e-10)
+    crossings = np.cumsum(np.concatenate([[False], negative[1:] != negative[:-1]]), dtype=np.int32)
+    squares = np.square(samples).reshape(-1, HOP).sum(axis=1)
+    power = np.lib.stride_tricks.sliding_window_view(squares, WINDOW // HOP).sum(axis=1)
+    return {
+        "rms": np.sqrt(power / WINDOW),
+        "zcr": (crossings[WINDOW - 1 :: HOP] - crossings[: len(samples) - WINDOW + 1 : HOP])
+        / WINDOW,
+    }
+
+
+def _edge(magnitude: Array, limit: Array) -> NDArray[np.intp]:
+    """Return how many bins of each row add up to less than its limit: by groups, then within the one that crosses it."""
+    rows = np.arange(len(magnitude))
+    groups = magnitude[:, :-1].reshape(len(magnitude), GROUP, -1)
+    sums = np.cumsum(groups.sum(axis=2), axis=1)
+    crossed = (sums < limit[:, None]).sum(axis=1)
+    within = np.minimum(crossed, GROUP - 1)
+    before = np.where(within > 0, sums[rows, within - 1], 0)
+    fine = before[:, None] + np.cumsum(groups[rows, within], axis=1)
+    size = groups.shape[2]
+    edge: NDArray[np.intp] = np.where(
+        crossed < GROUP, within * size + (fine < limit[:, None]).sum(axis=1), GROUP * size
+    )
+    return edge
 
 
 def _extremes(magnitude: Array) -> tuple[Array, Array]:
@@ -172,6 +204,16 @@ def mel_filters() -> Array:
     filters = np.maximum(0, np.minimum(rising, falling))
     filters *= (2 / (edges[2:] - edges[:-2]))[:, None]
     return np.ascontiguousarray(filters.T, np.float32)
+
+
+def _patches(filters: Array) -> list[tuple[slice, slice, Array]]:
+    """Return the parts of the (bins, bands) that are not zero, roughly: bins, bands, filters."""
+    found = []
+    for low, high in ((0, 64), (64, 128), (128, 256), (256, 512), (512, WINDOW // 2 + 1)):
+        bands = np.flatnonzero(filters[low:high].any(axis=0))
+        few = slice(int(bands[0]), int(bands[-1]) + 1)
+        found.append((slice(low, high), few, np.ascontiguousarray(filters[low:high, few])))
+    return found
 
 
 def _to_mel(hertz: NDArray[np.float64]) -> NDArray[np.float64]:
