@@ -156,7 +156,8 @@ class Track:
 
 def finite(block: Block) -> Block:
     """Return the block with NaN and infinity as 0 and monstrous samples bounded."""
-    if np.isfinite(peak := np.abs(block).max(initial=np.float32(0))) and peak <= MAX_SAMPLE:
+    # Either is NaN if one sample is.
+    if block.max(initial=0) <= MAX_SAMPLE and block.min(initial=0) >= -MAX_SAMPLE:
         return block
     block = np.nan_to_num(block, nan=0.0, posinf=0.0, neginf=0.0)
     return np.clip(block, -MAX_SAMPLE, MAX_SAMPLE)

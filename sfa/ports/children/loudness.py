@@ -46,6 +46,7 @@ class Loudness:
         self._rest: NDArray[np.float64] = np.zeros(0)
         factor = 4 if rate < 96_000 else 2 if rate < 192_000 else 1
         self._phases = _phases(factor)
+        self._runs = _along(self._phases)
         self._bound = float(np.abs(self._phases).sum(axis=0).max(initial=1.0))
         self._tail = np.zeros((TAPS, channels), np.float32)
         self.peak = 0.0
@@ -102,20 +103,19 @@ class Loudness:
 
     def _between(self, samples: Array, size: Array, count: int) -> None:
         """Oversample the runs that can hold a new peak, the loudest first."""
-        runs = size[: count * RUN].reshape(count, RUN).max(axis=1)
-        after = size[RUN : (count + 1) * RUN]
-        after = (
-            np.pad(after, (0, count * RUN - len(after))).reshape(count, RUN)[:, :TAPS].max(axis=1)
-        )
+        rows = size[: count * RUN].reshape(count, RUN)
+        runs = rows.max(axis=1)
+        after = np.empty_like(runs)
+        after[:-1] = rows[1:, :TAPS].max(axis=1)
+        after[-1] = size[count * RUN :][:TAPS].max(initial=0)
         highest = np.maximum(runs, after)
-        windows = np.lib.stride_tricks.sliding_window_view(samples, TAPS)
+        reaches = np.lib.stride_tricks.sliding_window_view(samples, RUN + TAPS - 1)
         order = np.argsort(highest)[::-1]
         for start in range(0, len(order), 64):
             some = order[start : start + 64]
             if highest[some[0]] * self._bound <= self.peak:
                 return
-            places = (some[:, None] * RUN + np.arange(RUN)).ravel()
-            self.peak = max(self.peak, float(np.abs(windows[places] @ self._phases).max()))
+            self.peak = max(self.peak, float(np.abs(reaches[some * RUN] @ self._runs).max()))
 
 
 class Weighting:
@@ -198,3 +198,11 @@ def _phases(factor: int) -> Array:
         )
         offsets.append(taps / taps.sum())
     return np.array(offsets, np.float32).T if offsets else np.zeros((0, 0), np.float32)
+
+
+def _along(phases: Array) -> Array:
+    """Return the filters at every sample of a run, as one (samples, phases of each) matrix: one product a run."""
+    matrix = np.zeros((RUN + TAPS - 1, RUN, phases.shape[1] if phases.size else 0), np.float32)
+    for place in range(RUN) if phases.size else ():
+        matrix[place : place + TAPS, place] = phases
+    return matrix.reshape(len(matrix), -1)

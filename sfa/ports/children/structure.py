@@ -94,21 +94,16 @@ def _describe(frames: Frames, chroma: NDArray[np.float32], edges: Array) -> _Bar
 
 def _boundaries(table: _Bars) -> list[int]:
     looks, count = table.looks, len(table.looks)
-    distance = (
-        np.sqrt(np.maximum(0, np.square(looks[:, None] - looks[None]).sum(axis=2)))
-        if count <= 1500
-        else None
-    )
+    sums = _sums(looks) if count <= 1500 else None
     novelty = np.zeros(count + 1)
     reaches = (4, 8) if count >= 48 else (4,)
     for line in range(2, count - 1):
         for reach in reaches:
             before, after = max(0, line - reach), min(count, line + reach)
-            if distance is not None:
-                across = distance[before:line, line:after].mean()
+            if sums is not None:
+                across = _mean(sums, before, line, line, after)
                 inside = (
-                    distance[before:line, before:line].mean()
-                    + distance[line:after, line:after].mean()
+                    _mean(sums, before, line, before, line) + _mean(sums, line, after, line, after)
                 ) / 2
             else:
                 left, right = looks[before:line], looks[line:after]
@@ -130,6 +125,21 @@ def _boundaries(table: _Bars) -> list[int]:
         ):
             cuts.append(int(line))
     return sorted(cuts)
+
+
+def _sums(looks: Array) -> list[list[float]]:
+    """Return the sums of all distances between two bars up to each pair of lines: a mean of any part costs four numbers."""
+    distance = np.sqrt(np.maximum(0, np.square(looks[:, None] - looks[None]).sum(axis=2)))
+    whole: list[list[float]] = np.pad(
+        distance.cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0))
+    ).tolist()
+    return whole
+
+
+def _mean(sums: list[list[float]], top: int, bottom: int, left: int, right: int) -> float:
+    """Return the mean distance of the bars of one span from those of another."""
+    part = sums[bottom][right] - sums[top][right] - sums[bottom][left] + sums[top][left]
+    return part / ((bottom - top) * (right - left))
 
 
 def _labels(table: _Bars, cuts: list[int]) -> list[str]:
