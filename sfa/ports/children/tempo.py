@@ -178,23 +178,18 @@ def _pulses(onset: Array, period: float) -> tuple[float, float, float, float]:
     grid = np.arange(16) * period
     phases = np.arange(0, period, 1.0)
     frames = np.arange(len(onset))
-    scores = []
-    for start in range(0, max(1, len(onset) - size - int(period)), max(1, size)):
-        at = start + phases[:, None] + grid[None, :]
-        values = np.interp(at, frames, onset, right=0)
-        best = int(np.argmax(values.mean(axis=1)))
-        on = values[best]
-        off = values[(best + len(phases) // 2) % len(phases)].mean()
-        even, odd = on[::2].mean(), on[1::2].mean()
-        first, third = on[::4].mean(), on[2::4].mean()
-        mean = on.mean() + 1e-3
-        scores.append(
-            (
-                np.log(mean),
-                abs(even - odd) / (even + odd + 1e-3),
-                min(1.5, off / mean),
-                abs(first - third) / (first + third + 1e-3),
-            )
-        )
-    strong, uneven, between, bars = np.mean(scores, axis=0)
+    starts = np.arange(0, max(1, len(onset) - size - int(period)), max(1, size))
+    at = starts[:, None, None] + phases[:, None] + grid
+    values = np.interp(at, frames, onset, right=0)
+    best = values.mean(axis=2).argmax(axis=1)
+    rows = np.arange(len(starts))
+    on = values[rows, best]
+    off = values[rows, (best + len(phases) // 2) % len(phases)].mean(axis=1)
+    even, odd = on[:, ::2].mean(axis=1), on[:, 1::2].mean(axis=1)
+    first, third = on[:, ::4].mean(axis=1), on[:, 2::4].mean(axis=1)
+    mean = on.mean(axis=1) + 1e-3
+    strong = np.log(mean).mean()
+    uneven = (np.abs(even - odd) / (even + odd + 1e-3)).mean()
+    between = np.minimum(1.5, off / mean).mean()
+    bars = (np.abs(first - third) / (first + third + 1e-3)).mean()
     return float(strong), float(uneven), float(between), float(bars)
