@@ -44,7 +44,9 @@ def _with(
     if analyse:
         scene.sql("ANALYZE")
     scene.hire()
-    scene.more(8)
+    if scheduled == "NULL":
+        # The backlog is work itself; nothing is to be done for what comes tomorrow or has ended.
+        scene.more(8)
     scene.struck()
     _quick(scene, what)
     # The rest would take hours of child's work: it is called off, and is not judged.
