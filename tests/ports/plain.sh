@@ -8,16 +8,18 @@ workers=
 say() { printf '%s\n' "$1" >&3; }
 
 count() { # id, how far
-    trap 'say "{\"type\":\"error\",\"id\":\"$1\",\"kind\":\"cancelled\",\"message\":\"cancelled\"}"; exit 0' TERM
+    # Names of their own: a trap that runs inside of "say" would find its arguments in $1.
+    me=$1 far=$2
+    trap 'say "{\"type\":\"error\",\"id\":\"$me\",\"kind\":\"cancelled\",\"message\":\"cancelled\"}"; exit 0' TERM
     n=0
-    while [ "$n" -lt "$2" ]; do
-        say "{\"type\":\"progress\",\"id\":\"$1\",\"percent\":$((100 * n / $2)),\"stage\":\"counting\"}"
+    while [ "$n" -lt "$far" ]; do
+        say "{\"type\":\"progress\",\"id\":\"$me\",\"percent\":$((100 * n / far)),\"stage\":\"counting\"}"
         sleep 0.1
         n=$((n + 1))
     done
     # From here on it is too late for a cancel: one end each, whatever happens.
     trap '' TERM
-    say "{\"type\":\"result\",\"id\":\"$1\",\"counted\":$n}"
+    say "{\"type\":\"result\",\"id\":\"$me\",\"counted\":$n}"
 }
 
 request() { # the frame without its beginning
