@@ -10,6 +10,7 @@ from sfa.web.routes.account import (
     account_session_end,
     account_sessions_end,
 )
+from sfa.web.routes.account_cloud import account_cloud
 from sfa.web.routes.account_tokens import account_token_make, account_token_revoke
 from sfa.web.routes.audit import audit_list
 from sfa.web.routes.health import health, live
@@ -35,6 +36,7 @@ def door_routes() -> list[Route]:
         Route("/account/password", account_password, methods=["POST"]),
         Route("/account/sessions", account_sessions_end, methods=["POST"]),
         Route("/account/sessions/{id}", account_session_end, methods=["POST"]),
+        Route("/account/cloud", account_cloud, methods=["POST"]),
         Route("/account/tokens", account_token_make, methods=["POST"]),
         Route("/account/tokens/{id}", account_token_revoke, methods=["POST"]),
         Route("/audit", audit_list),

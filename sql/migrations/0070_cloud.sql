@@ -85,6 +85,13 @@ CREATE TABLE cloud_limits (
     CONSTRAINT cloud_limits_minutes CHECK (minutes_per_month >= 0)
 );
 
+-- What a user allows himself of that, by his own hand: a guard against one's own mistakes.
+CREATE TABLE cloud_own_limits (
+    user_id integer PRIMARY KEY REFERENCES users ON DELETE CASCADE,
+    minutes_per_month numeric NOT NULL,
+    CONSTRAINT cloud_own_limits_minutes CHECK (minutes_per_month BETWEEN 0 AND 100000)
+);
+
 -- ---------------------------------------------------------------- what it costs
 
 -- Minutes that a job will be billed: the length, times the stems of a multistem. NULL: the track's length is unknown.
@@ -100,7 +107,8 @@ CREATE FUNCTION sfa_cloud_minutes(_user integer, OUT spent numeric, OUT allowed 
     SELECT coalesce((SELECT sum(minutes) FROM cloud_tasks
                      WHERE user_id = _user AND inserted_at >= date_trunc('month', now()) AND asked_at IS NOT NULL
                        AND (status IS NULL OR status IN ('progress', 'success'))), 0),
-           (SELECT minutes_per_month FROM cloud_limits WHERE user_id = _user OR user_id IS NULL ORDER BY user_id NULLS LAST LIMIT 1)
+           least((SELECT minutes_per_month FROM cloud_limits WHERE user_id = _user OR user_id IS NULL ORDER BY user_id NULLS LAST LIMIT 1),
+                 (SELECT minutes_per_month FROM cloud_own_limits WHERE user_id = _user))
 $$;
 
 -- ---------------------------------------------------------------- one INSERT is one job
@@ -183,7 +191,7 @@ BEGIN
     SELECT m.* INTO budget FROM tracks t, sfa_cloud_minutes(t.user_id) m WHERE t.id = NEW.track_id;
     IF budget.spent + price > budget.allowed THEN
         PERFORM sfa_refuse('cloud_limits_minutes_per_month', format('this would cost %s minutes: %s of this month''s %s are spent', price, budget.spent, budget.allowed),
-            'Raise cloud_limits.minutes_per_month, or separate on this machine.');
+            'Raise the limit (on the account''s page, or an administrator in cloud_limits), or separate on this machine.');
     END IF;
     RETURN NEW;
 END $$;

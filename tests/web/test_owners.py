@@ -89,6 +89,7 @@ TABLE = {
     "POST /account/sessions": "own",
     "POST /account/sessions/{session}": "owned",
     "POST /account/tokens": "own",
+    "POST /account/cloud": "own",
     "POST /account/tokens/{token}": "owned",
     "GET /audit": "admin",
     "GET /mailbox": "admin",

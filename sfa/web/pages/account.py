@@ -1,4 +1,4 @@
-"""The account: where one is signed in, and one's API tokens."""
+"""The account: where one is signed in, one's API tokens, and what lalal.ai may cost."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from sfa.accounts import User
 from sfa.db import Session
+from sfa.web.cloud import SECRET
 from sfa.web.languages import gettext as _
 
 
@@ -15,6 +16,8 @@ class Account:
     """One user's sessions and tokens, as seen from one of the sessions."""
 
     user: User
+    licensed: bool = False
+    """Whether the installation has a licence of lalal.ai by its settings."""
     name: ClassVar[str] = "account"
     pieces: ClassVar[tuple[str, ...]] = ("sessions", "tokens")
 
@@ -27,12 +30,15 @@ class Account:
         return {}
 
     async def load(self, session: Session) -> dict[str, Any]:
-        """The sessions and the tokens, and whether there is a password."""
+        """The sessions and the tokens, whether there is a password, and the cloud's key and limits."""
         me = self.user
         rows = await session.all("session_list", user_id=me.id, current=me.session)
         return {
             "sessions": [row | {"browser": browser(row["agent"])} for row in rows],
             "tokens": await session.all("token_list", user_id=me.id),
+            "cloud": await session.one(
+                "cloud_spending", user_id=me.id, secret=SECRET, given=self.licensed
+            ),
             "password": await session.one("user_password", user_id=me.id, session=me.session),
         }
 

@@ -18,7 +18,7 @@ from sfa.web.pages.account import Account
 from sfa.web.pages.page import stream_address
 from sfa.web.services import html, is_admin, services, user
 
-SAID = ("password", "ended", "revoked")
+SAID = ("password", "ended", "revoked", "key", "limit")
 
 
 async def account(request: Request) -> Response:
@@ -28,7 +28,7 @@ async def account(request: Request) -> Response:
 
 async def account_page(request: Request, status: int = 200, **values: Any) -> Response:
     """The page, with what has just happened."""
-    page = Account(user(request))
+    page = Account(user(request), bool(services(request).config.lalalai_key))
     async with services(request).database.session() as session:
         loaded = await page.load(session)
     given = {"said": "", "bad": "", "fresh": "", "admin": is_admin(request)} | values

@@ -1,0 +1,53 @@
+"""The account's part about lalal.ai: the key that is kept and never shown, and the limit that jobs obey."""
+
+import pytest
+from psycopg import errors
+from starlette.testclient import TestClient
+
+from tests.web.rows import World
+
+KEY = "L1C3NCE-of-mine"
+
+
+def test_a_key_is_kept_replaced_and_forgotten_and_never_shown(owner: TestClient) -> None:
+    assert "There is no key" in owner.get("/account").text
+    for key in (KEY, KEY + "-2"):
+        answer = owner.post("/cloud/key", data={"key": key, "back": "/account?said=key"})
+        assert (answer.status_code, answer.headers["location"]) == (303, "/account?said=key")
+        page = owner.get("/account?said=key").text
+        assert "Your own key is kept" in page
+        assert "Forget the key" in page
+        assert KEY not in page
+    owner.post("/cloud/key", data={"key": "", "back": "/account?said=key"})
+    assert "There is no key" in owner.get("/account").text
+
+
+def test_a_limit_of_ones_own_refuses_what_costs_more(owner: TestClient, world: World) -> None:
+    track = world.track("A song")
+    world.connection.execute("UPDATE tracks SET duration_ms = 180000")
+    enqueue = "INSERT INTO processing_jobs (track_id, model, operation) VALUES (%s, 'lalalai', 'separate')"
+    assert owner.post("/account/cloud", data={"minutes": "2,5"}).status_code == 303
+    assert "0.0 of this month" in owner.get("/account").text
+    with pytest.raises(errors.CheckViolation, match=r"2\.5.* are spent"):
+        world.connection.execute(enqueue, [track])
+    assert owner.post("/account/cloud", data={"minutes": "3"}).status_code == 303
+    world.connection.execute(enqueue, [track])
+    assert owner.post("/account/cloud", data={"minutes": ""}).status_code == 303
+    assert "without a limit" in owner.get("/account").text
+
+
+def test_the_lower_of_both_limits_counts(owner: TestClient, world: World) -> None:
+    world.connection.execute(
+        "INSERT INTO cloud_limits (user_id, minutes_per_month) VALUES (NULL, 10)"
+    )
+    owner.post("/account/cloud", data={"minutes": "500"})
+    assert "10.0 minutes are spent" in owner.get("/account").text
+    owner.post("/account/cloud", data={"minutes": "4"})
+    assert "4.0 minutes are spent" in owner.get("/account").text
+
+
+@pytest.mark.parametrize("minutes", ["-1", "nan", "inf", "1e9", "many", "1 2"])
+def test_rubbish_is_no_limit(owner: TestClient, minutes: str) -> None:
+    answer = owner.post("/account/cloud", data={"minutes": minutes})
+    assert answer.status_code == 422
+    assert "a number of minutes" in answer.text
