@@ -1,4 +1,4 @@
-"""Read identities out of an address; what is no identity names nothing, hence 404."""
+"""Read identities out of an address; what is no identity names nothing, hence 404; and keep to our own."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from uuid import UUID
 from starlette.requests import Request
 
 from sfa.web.failures import Missing
+
+LONGEST = 2000
 
 
 def identity(text: str) -> UUID:
@@ -26,3 +28,9 @@ def job_of(request: Request) -> UUID | None:
     """The separation that was chosen with ?job=."""
     text = request.query_params.get("job", "")
     return identity(text) if text else None
+
+
+def inside(address: str) -> str:
+    """The address if it leads to a page of this server, else the home page."""
+    plain = address.isprintable() and address.startswith("/") and len(address) <= LONGEST
+    return address if plain and not address.startswith("//") and "\\" not in address else "/"

@@ -22,6 +22,31 @@ def test_a_key_is_kept_replaced_and_forgotten_and_never_shown(owner: TestClient)
     assert "There is no key" in owner.get("/account").text
 
 
+def test_a_key_has_its_voices_read_once_and_takes_them_along(
+    owner: TestClient, world: World
+) -> None:
+    waiting = "SELECT count(*) AS n FROM procrastinate_jobs WHERE task_name = 'lalalai_voices'"
+    for _ in range(2):
+        owner.post("/cloud/key", data={"key": KEY})
+    assert world.one(waiting)["n"] == 1
+    world.connection.execute(
+        "INSERT INTO voice_packs (pack_id, user_id, name) VALUES ('MINE', sfa_local_owner(), 'Mine')"
+    )
+    owner.post("/cloud/key", data={"key": ""})
+    mine = "SELECT count(*) AS n FROM voice_packs WHERE user_id IS NOT NULL"
+    assert world.one(mine)["n"] == 0
+    told = world.connection.execute(
+        "SELECT action FROM audit_log WHERE target = 'lalalai.key' ORDER BY id"
+    ).fetchall()
+    assert [row["action"] for row in told] == ["secret.put", "secret.put", "secret.forget"]
+
+
+@pytest.mark.parametrize("back", ["https://evil.example/", "//evil.example", "/\\evil.example"])
+def test_nobody_is_sent_elsewhere(owner: TestClient, back: str) -> None:
+    answer = owner.post("/cloud/key", data={"key": KEY, "back": back})
+    assert answer.headers["location"] == "/"
+
+
 def test_a_limit_of_ones_own_refuses_what_costs_more(owner: TestClient, world: World) -> None:
     track = world.track("A song")
     world.connection.execute("UPDATE tracks SET duration_ms = 180000")

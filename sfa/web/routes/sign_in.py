@@ -10,6 +10,7 @@ from starlette.responses import RedirectResponse, Response
 
 from sfa.accounts import audit, end_session, redeem
 from sfa.accounts import sign_in as by_password
+from sfa.web.addresses import inside
 from sfa.web.gate import cookie_name, remember, sign_in_page, signed_in, visit
 from sfa.web.limits import address_of
 from sfa.web.services import html, services, user
@@ -69,9 +70,3 @@ async def sign_out(request: Request) -> Response:
     response = RedirectResponse("/sign-in", 303)
     response.delete_cookie(cookie_name(request))
     return response
-
-
-def inside(address: str) -> str:
-    """The address if it leads to a page of this server, else the home page."""
-    plain = address.isprintable() and address.startswith("/") and len(address) <= LONGEST
-    return address if plain and not address.startswith("//") and "\\" not in address else "/"

@@ -14,11 +14,13 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
 
+from sfa.accounts import audit
 from sfa.vault import Vault
-from sfa.web.addresses import track_of
+from sfa.web.addresses import inside, track_of
 from sfa.web.answers import done
 from sfa.web.cloud import SECRET
 from sfa.web.failures import Missing, Unusable
+from sfa.web.gate import visit
 from sfa.web.services import services, user
 
 OPERATIONS = ("separate", "multistem", "demuser", "voice_clean", "voice_change")
@@ -44,20 +46,24 @@ async def track_cloud(request: Request) -> Response:
 
 
 async def cloud_key(request: Request) -> Response:
-    """Keep the user's licence key, encrypted; an empty one is forgotten."""
+    """Keep the user's licence key, encrypted, and have its voices read; an empty one is forgotten, and they with it."""
     async with request.form(max_files=0, max_fields=3) as form:
         key, back = str(form.get("key") or "").strip(), str(form.get("back") or "/")
     if len(key) > 200 or not key.isprintable():
         raise Unusable("That is no licence key.", 422)
     at, owner = services(request), user(request).id
     vault = Vault(at.config)
-    async with at.database.session() as session:
+    async with at.database.session() as session, session.transaction():
         if key:
             await vault.put(session, owner, SECRET, key)
+            await session.run("voice_packs_ask", user_id=owner)
         else:
             await vault.forget(session, owner, SECRET)
+            await session.run("voice_packs_drop", user_id=owner)
+        action = "secret.put" if key else "secret.forget"
+        await audit(session, owner, action, SECRET, address=visit(request).address)
     # Only ever back to a page of ours.
-    return done(request, back if back.startswith("/") and not back.startswith("//") else "/")
+    return done(request, inside(back))
 
 
 def options_of(form: FormData) -> dict[str, Any]:
