@@ -9,7 +9,9 @@ Limit: one client is one account; whoever calls it keeps `check` under 20 a minu
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,7 @@ import httpx
 from sfa.errors import InputError, Later, SfaError
 
 URL = "https://www.lalal.ai"
+SECRET = "lalalai.key"  # noqa: S105 - its name in the vault
 PATIENCE = httpx.Timeout(30.0, read=120.0, write=120.0)
 BLOCK = 1 << 18
 BUSY = frozenset({408, 429, 502, 503, 504})
@@ -180,6 +183,28 @@ class Lalalai:
         if not isinstance(told, dict):
             raise SfaError("lalal.ai's answer is not what it used to be")
         return told
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A licence and where its API is (empty: lalal.ai's own)."""
+
+    key: str = field(repr=False)
+    url: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "url", (self.url or URL).rstrip("/"))
+
+    @property
+    def name(self) -> str:
+        """What the account is called in tables, which tells nobody the key: 16 hexadecimal digits."""
+        return hashlib.sha256(f"{self.url} {self.key}".encode()).hexdigest()[:16]
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[Lalalai]:
+        """The account's client."""
+        async with httpx.AsyncClient() as http:
+            yield Lalalai(http, self.key, self.url)
 
 
 class LinkGone(SfaError):

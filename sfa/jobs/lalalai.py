@@ -24,11 +24,11 @@ from sfa import lalalai_presets as words
 from sfa.catalog import LALALAI
 from sfa.db import Row, Session
 from sfa.errors import InputError, Later, Refused, SfaError, StaleLease
-from sfa.jobs.lalalai_account import Account, find
+from sfa.jobs.lalalai_account import find
 from sfa.jobs.recipe import content
 from sfa.jobs.runner import Run, run
 from sfa.jobs.standalone import Again
-from sfa.lalalai import FRIENDLY, KeyUsed, Lalalai, LinkGone
+from sfa.lalalai import FRIENDLY, Account, KeyUsed, Lalalai, LinkGone
 from sfa.queue.app import app
 from sfa.queue.attempt import Record
 from sfa.sniff import HEAD, audio_format

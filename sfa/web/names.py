@@ -107,6 +107,8 @@ STEM_NAMES = {
     "piano": mark("piano"),
     "no_vocals": mark("all but vocals"),
 }
+KEPT = {"track": mark("track"), "stem": mark("stem"), "export": mark("export")}
+"""Whose file it is that is missing."""
 STEMS = {"vocals": "V", "drums": "D", "bass": "B", "guitar": "G", "piano": "P", "other": "O"}
 """Each stem's letter: colour alone never tells them apart."""
 
@@ -139,4 +141,5 @@ NAMES: dict[str, Callable[[Any], str]] = {
     "incident_name": named(INCIDENTS),
     "event_name": named(EVENTS),
     "stem_name": named(STEM_NAMES),
+    "missing_what": named(KEPT),
 }

@@ -30,6 +30,7 @@ from sfa.web.routes.schedule import schedule, schedule_steer
 from sfa.web.routes.settings import settings_choose, settings_show
 from sfa.web.routes.spotify import spotify_callback, spotify_connect, spotify_forget
 from sfa.web.routes.stems_live import media_piece, stems_live
+from sfa.web.routes.storage import storage, storage_steer
 from sfa.web.routes.track import track
 from sfa.web.routes.track_cloud import cloud_key, track_cloud
 from sfa.web.routes.track_data import track_analysis, track_mixer
@@ -101,6 +102,8 @@ def routes(config: Config) -> list[Route | Mount]:
         Route("/ports/{name}", port_steer, methods=["POST"]),
         Route("/schedule", schedule),
         Route("/schedule/{name}", schedule_steer, methods=["POST"]),
+        Route("/storage", storage),
+        Route("/storage", storage_steer, methods=["POST"]),
         Route("/models", models),
         Route("/models/{name}", model_steer, methods=["POST"]),
         Route("/settings", settings_show),

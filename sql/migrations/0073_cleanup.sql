@@ -41,36 +41,37 @@ CREATE TABLE cleanup_reports (
     inserted_at timestamptz NOT NULL DEFAULT now()
 );
 
--- Every row that a rule says is over, with when it goes for good (NULL: it was not noted yet). Never the newest
--- separation of a track, never what still waits or runs.
+-- Every row that a rule may ever take, whose it is and since when its time runs. Never the newest separation of a track,
+-- never what still waits or runs.
+CREATE VIEW sfa_retained (kind, row_id, user_id, title, since) AS
+    SELECT 'exports', p.id::text, p.user_id, t.title, p.finished_at FROM processing_jobs p JOIN tracks t ON t.id = p.track_id
+    WHERE p.operation = 'export' AND p.finished_at IS NOT NULL
+    UNION ALL
+    SELECT 'previews', p.id::text, p.user_id, t.title, p.finished_at FROM processing_jobs p JOIN tracks t ON t.id = p.track_id
+    WHERE p.preview AND p.status = 'completed'
+    UNION ALL
+    SELECT 'separations', p.id::text, p.user_id, t.title, p.finished_at FROM processing_jobs p JOIN tracks t ON t.id = p.track_id
+    WHERE p.operation <> 'export' AND NOT p.preview AND p.status = 'completed'
+      AND EXISTS (SELECT FROM processing_jobs n WHERE n.track_id = p.track_id AND n.operation <> 'export' AND NOT n.preview
+                  AND n.status = 'completed' AND (n.finished_at, n.id) > (p.finished_at, p.id))
+    UNION ALL
+    SELECT 'failures', j.id::text, j.user_id, j.kind, j.finished_at FROM sfa_jobs j
+    WHERE j.status IN ('failed', 'cancelled') AND j.track_id IS NOT NULL
+    UNION ALL
+    SELECT 'tracks', t.id::text, t.user_id, t.title, greatest(t.updated_at, (SELECT max(finished_at) FROM processing_jobs p WHERE p.track_id = t.id))
+    FROM tracks t WHERE NOT EXISTS (SELECT FROM sfa_jobs j WHERE j.track_id = t.id AND j.finished_at IS NULL)
+    UNION ALL
+    SELECT 'imports', i.id::text, i.user_id, coalesce(i.title, i.address), i.finished_at FROM imports i WHERE i.finished_at IS NOT NULL
+    UNION ALL
+    SELECT 'batches', b.id::text, b.user_id, coalesce(b.title, b.operation), b.finished_at FROM sfa_batches b WHERE b.status <> 'running'
+    UNION ALL
+    SELECT 'notifications', n.id::text, n.user_id, n.title, n.inserted_at FROM notifications n;
+
+-- Every row that a rule says is over, with when it goes for good (NULL: it was not noted yet).
 CREATE VIEW sfa_expired AS
-    WITH rows (kind, row_id, user_id, title, since) AS (
-        SELECT 'exports', p.id::text, p.user_id, t.title, p.finished_at FROM processing_jobs p JOIN tracks t ON t.id = p.track_id
-        WHERE p.operation = 'export' AND p.finished_at IS NOT NULL
-        UNION ALL
-        SELECT 'previews', p.id::text, p.user_id, t.title, p.finished_at FROM processing_jobs p JOIN tracks t ON t.id = p.track_id
-        WHERE p.preview AND p.status = 'completed'
-        UNION ALL
-        SELECT 'separations', p.id::text, p.user_id, t.title, p.finished_at FROM processing_jobs p JOIN tracks t ON t.id = p.track_id
-        WHERE p.operation <> 'export' AND NOT p.preview AND p.status = 'completed'
-          AND EXISTS (SELECT FROM processing_jobs n WHERE n.track_id = p.track_id AND n.operation <> 'export' AND NOT n.preview
-                      AND n.status = 'completed' AND (n.finished_at, n.id) > (p.finished_at, p.id))
-        UNION ALL
-        SELECT 'failures', j.id::text, j.user_id, j.kind, j.finished_at FROM sfa_jobs j
-        WHERE j.status IN ('failed', 'cancelled') AND j.track_id IS NOT NULL
-        UNION ALL
-        SELECT 'tracks', t.id::text, t.user_id, t.title, greatest(t.updated_at, (SELECT max(finished_at) FROM processing_jobs p WHERE p.track_id = t.id))
-        FROM tracks t WHERE NOT EXISTS (SELECT FROM sfa_jobs j WHERE j.track_id = t.id AND j.finished_at IS NULL)
-        UNION ALL
-        SELECT 'imports', i.id::text, i.user_id, coalesce(i.title, i.address), i.finished_at FROM imports i WHERE i.finished_at IS NOT NULL
-        UNION ALL
-        SELECT 'batches', b.id::text, b.user_id, coalesce(b.title, b.operation), b.finished_at FROM sfa_batches b WHERE b.status <> 'running'
-        UNION ALL
-        SELECT 'notifications', n.id::text, n.user_id, n.title, n.inserted_at FROM notifications n
-    )
     SELECT r.kind, r.row_id, r.user_id, r.title, r.since, e.found_at, e.found_at + rule.grace AS goes_at, rule.keep
     FROM retention_rules rule
-    JOIN rows r ON r.kind = rule.kind AND r.since < now() - rule.keep AND (rule.user_id = r.user_id OR rule.user_id IS NULL AND NOT EXISTS (
+    JOIN sfa_retained r ON r.kind = rule.kind AND r.since < now() - rule.keep AND (rule.user_id = r.user_id OR rule.user_id IS NULL AND NOT EXISTS (
         SELECT FROM retention_rules own WHERE own.user_id = r.user_id AND own.kind = r.kind))
     LEFT JOIN expirations e ON e.kind = r.kind AND e.row_id = r.row_id
     WHERE rule.enabled AND e.kept IS NOT TRUE;
@@ -126,3 +127,14 @@ CREATE VIEW sfa_needed_keys AS
     UNION ALL SELECT audio_key, 'export', id, file_name FROM exports;
 
 INSERT INTO schedules (name, cron, task_name, args) VALUES ('cleanup', '40 4 * * *', 'cleanup', '{"dry_run": false}');
+
+-- The page shows a rule, a report, and what lies in quarantine, as soon as they change.
+CREATE FUNCTION sfa_notify_storage() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+    PERFORM pg_notify('sfa_changed', 'storage');
+    RETURN NULL;
+END $$;
+CREATE TRIGGER sfa_notify_pages AFTER INSERT OR UPDATE OR DELETE ON retention_rules FOR EACH STATEMENT EXECUTE FUNCTION sfa_notify_storage();
+CREATE TRIGGER sfa_notify_pages AFTER INSERT OR UPDATE OR DELETE ON expirations FOR EACH STATEMENT EXECUTE FUNCTION sfa_notify_storage();
+CREATE TRIGGER sfa_notify_pages AFTER INSERT OR UPDATE OR DELETE ON quarantine FOR EACH STATEMENT EXECUTE FUNCTION sfa_notify_storage();
+CREATE TRIGGER sfa_notify_pages AFTER INSERT ON cleanup_reports FOR EACH STATEMENT EXECUTE FUNCTION sfa_notify_storage();

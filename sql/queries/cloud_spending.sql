@@ -3,6 +3,6 @@ SELECT EXISTS (SELECT FROM secrets WHERE name = %(secret)s AND user_id = %(user_
        %(given)s OR EXISTS (SELECT FROM secrets WHERE name = %(secret)s AND user_id IS NULL) AS shared,
        m.spent::float, m.allowed::float,
        (SELECT minutes_per_month::float FROM cloud_own_limits WHERE user_id = %(user_id)s) AS own_limit,
-       (SELECT a.minutes_left::float FROM cloud_accounts a JOIN cloud_tasks t USING (account)
-        WHERE t.user_id = %(user_id)s ORDER BY a.minutes_at DESC NULLS LAST LIMIT 1) AS left
+       coalesce((SELECT minutes_left::float FROM cloud_accounts WHERE account = %(account)s), (SELECT a.minutes_left::float FROM cloud_accounts a JOIN cloud_tasks t USING (account)
+        WHERE t.user_id = %(user_id)s ORDER BY a.minutes_at DESC NULLS LAST LIMIT 1)) AS left
 FROM sfa_cloud_minutes(%(user_id)s) m

@@ -32,7 +32,9 @@ OUT = Path(__file__).parent.parent / "out"
 @pytest.fixture
 def web_config(dsn: str, tmp_path: Path) -> Config:
     """A small upload limit, and a folder of models without weights."""
-    return Config(var=tmp_path / "var", database_url=dsn, upload_limit_mb=2)
+    return Config(
+        var=tmp_path / "var", database_url=dsn, upload_limit_mb=2, lalalai_url="http://127.0.0.1:9"
+    )
 
 
 @pytest.fixture

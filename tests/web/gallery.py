@@ -61,6 +61,7 @@ def gallery(world: World) -> dict[str, str]:
         "ports": "/ports",
         "schedule": "/schedule",
         "models": "/models",
+        "storage": "/storage?kind=exports",
         "settings": "/settings",
     }
 

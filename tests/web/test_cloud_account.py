@@ -1,9 +1,16 @@
 """The account's part about lalal.ai: the key that is kept and never shown, and the limit that jobs obey."""
 
+import dataclasses
+
 import pytest
 from psycopg import errors
 from starlette.testclient import TestClient
 
+from sfa.config import Config
+from sfa.web.app import create_app
+from tests.cloud.lalalai import KEY as GOOD
+from tests.cloud.lalalai import Cloud
+from tests.web.conftest import ADDRESS, sign_in_token
 from tests.web.rows import World
 
 KEY = "L1C3NCE-of-mine"
@@ -13,7 +20,10 @@ def test_a_key_is_kept_replaced_and_forgotten_and_never_shown(owner: TestClient)
     assert "There is no key" in owner.get("/account").text
     for key in (KEY, KEY + "-2"):
         answer = owner.post("/cloud/key", data={"key": key, "back": "/account?said=key"})
-        assert (answer.status_code, answer.headers["location"]) == (303, "/account?said=key")
+        assert (answer.status_code, answer.headers["location"]) == (
+            303,
+            "/account?said=key-unasked",
+        )
         page = owner.get("/account?said=key").text
         assert "Your own key is kept" in page
         assert "Forget the key" in page
@@ -76,3 +86,32 @@ def test_rubbish_is_no_limit(owner: TestClient, minutes: str) -> None:
     answer = owner.post("/account/cloud", data={"minutes": minutes})
     assert answer.status_code == 422
     assert "a number of minutes" in answer.text
+
+
+def test_a_key_is_tried_at_once_and_a_wrong_one_changes_nothing(
+    world: World, web_config: Config
+) -> None:
+    with Cloud(b"", 180) as cloud:
+        config = dataclasses.replace(web_config, lalalai_url=cloud.url)
+        with TestClient(
+            create_app(config),
+            base_url=ADDRESS,
+            headers={"sec-fetch-site": "same-origin"},
+            follow_redirects=False,
+        ) as client:
+            client.get(f"/sign-in/{sign_in_token(config.database_url or '')}")
+            form = {"back": "/account?said=key"}
+            cloud.minutes = 93.5
+            good = client.post("/cloud/key", data=form | {"key": GOOD})
+            assert good.headers["location"] == "/account?said=key"
+            assert "93.5 minutes of the licence are left" in client.get("/account").text
+            bad = client.post("/cloud/key", data=form | {"key": "mistyped"})
+            assert bad.status_code == 422
+            assert "does not know this key" in bad.text
+            assert "93.5 minutes" in client.get("/account").text, "the one before stays"
+            cloud.faults["limits/minutes_left"] = [503]
+            asked = client.post("/cloud/key", data=form | {"key": GOOD})
+            assert asked.headers["location"] == "/account?said=key-unasked"
+            assert "nobody knows yet" in client.get(asked.headers["location"]).text
+    secrets = world.one("SELECT count(*) AS n FROM secrets WHERE name = 'lalalai.key'")
+    assert secrets["n"] == 1

@@ -73,6 +73,8 @@ TABLE = {
     "POST /notifications": "own",
     "GET /ports": "own",
     "POST /ports/{queue}": "admin",
+    "GET /storage": "own",
+    "POST /storage": "own",
     "GET /models": "own",
     "POST /models/{queue}": "admin",
     "GET /settings": "own",
@@ -172,6 +174,7 @@ FORMS = {
     "POST /batches/{batch}": {"verb": "cancel"},
     "POST /jobs/bulk": {"verb": "cancel", "id": "{job}", "sure": "1"},
     "POST /queues/{queue}": {"verb": "pause"},
+    "POST /storage": {"verb": "set", "kind": "previews", "keep": "9"},
 }
 BODIES: dict[str, dict[str, Any]] = {
     "PATCH /api/v1/queues/{queue}": {"paused": True},

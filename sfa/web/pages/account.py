@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from sfa.accounts import User
 from sfa.db import Session
-from sfa.web.cloud import SECRET
+from sfa.lalalai import SECRET
 from sfa.web.languages import gettext as _
 
 
@@ -18,6 +18,8 @@ class Account:
     user: User
     licensed: bool = False
     """Whether the installation has a licence of lalal.ai by its settings."""
+    account: str | None = None
+    """What lalal.ai's account of the user's own key is called in tables."""
     name: ClassVar[str] = "account"
     pieces: ClassVar[tuple[str, ...]] = ("sessions", "tokens")
 
@@ -37,7 +39,11 @@ class Account:
             "sessions": [row | {"browser": browser(row["agent"])} for row in rows],
             "tokens": await session.all("token_list", user_id=me.id),
             "cloud": await session.one(
-                "cloud_spending", user_id=me.id, secret=SECRET, given=self.licensed
+                "cloud_spending",
+                user_id=me.id,
+                secret=SECRET,
+                given=self.licensed,
+                account=self.account,
             ),
             "password": await session.one("user_password", user_id=me.id, session=me.session),
         }

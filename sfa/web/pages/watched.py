@@ -21,6 +21,7 @@ from sfa.web.pages.page import Page
 from sfa.web.pages.ports import Ports
 from sfa.web.pages.queues import Queues
 from sfa.web.pages.schedule import Schedule
+from sfa.web.pages.storage import Storage
 from sfa.web.pages.track import Track
 from sfa.web.pages.tracks import Tracks, Wanted
 from sfa.web.services import is_admin, services, user
@@ -62,6 +63,7 @@ PAGES: dict[str, Callable[[Request], Page]] = {
     "models": _models,
     "ports": _ports,
     "schedule": lambda request: Schedule(user(request).id, is_admin(request)),
+    "storage": Storage.asked,
     "imports": lambda request: Imports(user(request).id, request.query_params.get("before", "")),
     "import": lambda request: Import(user(request).id, Shown.asked(request)),
     "account": lambda request: Account(user(request)),

@@ -11,6 +11,7 @@ from sfa.accounts import audit, set_password
 from sfa.errors import InputError
 from sfa.web.addresses import identity
 from sfa.web.answers import done
+from sfa.web.cloud import own_account
 from sfa.web.failures import Missing, Unusable
 from sfa.web.gate import visit
 from sfa.web.limits import address_of
@@ -18,7 +19,7 @@ from sfa.web.pages.account import Account
 from sfa.web.pages.page import stream_address
 from sfa.web.services import html, is_admin, services, user
 
-SAID = ("password", "ended", "revoked", "key", "limit")
+SAID = ("password", "ended", "revoked", "key", "key-unasked", "limit")
 
 
 async def account(request: Request) -> Response:
@@ -28,8 +29,10 @@ async def account(request: Request) -> Response:
 
 async def account_page(request: Request, status: int = 200, **values: Any) -> Response:
     """The page, with what has just happened."""
-    page = Account(user(request), bool(services(request).config.lalalai_key))
+    config = services(request).config
     async with services(request).database.session() as session:
+        own = await own_account(session, config, user(request).id)
+        page = Account(user(request), bool(config.lalalai_key), own.name if own else None)
         loaded = await page.load(session)
     given = {"said": "", "bad": "", "fresh": "", "admin": is_admin(request)} | values
     given["said"] = given["said"] if given["said"] in SAID else ""

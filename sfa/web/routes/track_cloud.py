@@ -15,10 +15,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from sfa.accounts import audit
+from sfa.lalalai import SECRET, Account
 from sfa.vault import Vault
 from sfa.web.addresses import inside, track_of
 from sfa.web.answers import done
-from sfa.web.cloud import SECRET
+from sfa.web.cloud import left_of
 from sfa.web.failures import Missing, Unusable
 from sfa.web.gate import visit
 from sfa.web.services import services, user
@@ -46,24 +47,32 @@ async def track_cloud(request: Request) -> Response:
 
 
 async def cloud_key(request: Request) -> Response:
-    """Keep the user's licence key, encrypted, and have its voices read; an empty one is forgotten, and they with it."""
+    """Keep the user's licence key, encrypted, if lalal.ai knows it or does not answer; an empty one is forgotten.
+
+    Its voices are read by a job; with the key, they are forgotten too.
+    """
     async with request.form(max_files=0, max_fields=3) as form:
         key, back = str(form.get("key") or "").strip(), str(form.get("back") or "/")
     if len(key) > 200 or not key.isprintable():
         raise Unusable("That is no licence key.", 422)
     at, owner = services(request), user(request).id
-    vault = Vault(at.config)
+    vault, account = Vault(at.config), Account(key, at.config.lalalai_url)
+    # Asked before the transaction: nobody waits for lalal.ai with rows locked.
+    left = await left_of(account) if key else None
     async with at.database.session() as session, session.transaction():
         if key:
             await vault.put(session, owner, SECRET, key)
             await session.run("voice_packs_ask", user_id=owner)
+            if left is not None:
+                await session.run("cloud_account", account=account.name, minutes=left)
         else:
             await vault.forget(session, owner, SECRET)
             await session.run("voice_packs_drop", user_id=owner)
         action = "secret.put" if key else "secret.forget"
         await audit(session, owner, action, SECRET, address=visit(request).address)
     # Only ever back to a page of ours.
-    return done(request, inside(back))
+    asked = "" if left is not None or not key else "-unasked"
+    return done(request, inside(back) + (asked if back.endswith("said=key") else ""))
 
 
 def options_of(form: FormData) -> dict[str, Any]:
