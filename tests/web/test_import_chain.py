@@ -100,4 +100,5 @@ def test_a_playlist_is_pasted_chosen_fetched_separated_and_analysed_before_ones_
         "SELECT kind, status FROM sfa_jobs WHERE track_id = (SELECT track_id FROM import_items WHERE position = 0)"
     ).fetchall()
     assert {row["kind"] for row in done} >= {"download", "processing", "analysis"}
-    assert host.sent["/0"] == len(host.files["/0"]), "fetched once"
+    # The search looks at the beginning, then it is fetched, once.
+    assert len(host.files["/0"]) <= host.sent["/0"] < 1.5 * len(host.files["/0"])
