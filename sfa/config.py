@@ -39,6 +39,8 @@ class Config:
         lease_seconds: how long a worker may be silent before its jobs are given to another (15).
         grace_seconds: how long a child may take to stop before it is killed (5).
         drain_seconds: how long a stopping worker lets its jobs finish before it gives them back (10).
+        children_ready: how many children a worker of separations or analyses starts ahead and keeps (0: the first job
+            starts the first, and the last idle one ends after ten minutes).
         keys: the keys that secrets are encrypted with, the sealing one first; empty: the file ``keyring`` under ``var``.
         download_private: whether downloads may go to private and loopback addresses (false).
         lalalai_key: the installation's licence key for lalal.ai, for users without one of their own.
@@ -76,6 +78,7 @@ class Config:
     lease_seconds: float = 15.0
     grace_seconds: float = 5.0
     drain_seconds: float = 10.0
+    children_ready: int = 0
     keys: str = field(default="", repr=False)
     download_private: bool = False
     lalalai_key: str = field(default="", repr=False)
@@ -206,6 +209,7 @@ def _check(config: Config) -> None:
         ("lease_seconds", 3, 3600),
         ("grace_seconds", 0, 600),
         ("drain_seconds", 0, 86_400),
+        ("children_ready", 0, 64),
         ("rate_limit", 0, 1000),
     ]
     for name, low, high in ranges:

@@ -125,7 +125,9 @@ class Worker:
             Service(name="words", run=resources.words.run),
             Service(name="checkpoints", run=resources.checkpoints.run),
             Service(name="diary", run=lambda: _tell(resources, worker, supervisor)),
-            Service(name="consumer", run=consumer.run),
+            Service(
+                name="consumer", start=lambda: resources.make_ready(self._queue), run=consumer.run
+            ),
             Service(name="promoter", run=scheduler.promote_forever),
             Service(name="reaper", run=scheduler.reap_forever),
             Service(

@@ -44,6 +44,8 @@ MISSING = (
 )
 IN_SPOTDL = frozenset({"batch_cover_art", "spotify_dl"})
 ON_GPU = frozenset({"demucs_runner"})
+AHEAD = {"processing": "demucs_runner", "analysis": "analyzer"}
+"""The port that nearly every job of a queue needs, for children that are started before the first one comes."""
 
 
 def gpus() -> list[str]:
@@ -148,6 +150,11 @@ class Resources:
             await pool.start()
         return self._pools[name]
 
+    async def make_ready(self, queue: str) -> None:
+        """Begin to start the children that the settings want kept ready for a queue's jobs; jobs need not wait for them."""
+        if self.config.children_ready and (port := AHEAD.get(queue)):
+            await self.pool(port, self.devices(port)[0])
+
     async def report(self, worker: int, supervisor: Supervisor) -> None:
         """Write what the children do into the tree, where it has changed."""
         tidy()
@@ -190,6 +197,7 @@ class Resources:
             command=self._command(port),
             device=device,
             env=environment(port, device, self._slots),
+            min_idle=self.config.children_ready if port in AHEAD.values() else 0,
         )
 
     def _command(self, port: str) -> tuple[str, ...]:

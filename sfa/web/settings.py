@@ -31,6 +31,7 @@ SETTINGS: dict[str, tuple[str, tuple[str, ...]]] = {
     "lease_seconds": (mark("Seconds a worker may be silent before its jobs go to another"), (WORKERS,)),
     "grace_seconds": (mark("Seconds a child may take to stop before it is killed"), (WORKERS, PORTS)),
     "drain_seconds": (mark("Seconds a stopping worker lets its jobs finish"), (WORKERS,)),
+    "children_ready": (mark("Children that a worker starts ahead of its first job"), (WORKERS, PORTS)),
     "download_private": (mark("Whether downloads may go to private addresses"), (WORKERS,)),
     "spotify_client_id": (mark("Credentials for Spotify's Web API: the id"), (WORKERS,)),
     "spotify_client_secret": (mark("Credentials for Spotify's Web API: the secret"), (WORKERS,)),

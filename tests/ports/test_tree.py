@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 from tests.jobs.conftest import studio
@@ -76,3 +77,15 @@ async def test_programs_workers_pools_children_and_leases_are_one_tree(studio: S
     await studio.db.execute("DELETE FROM procrastinate_workers WHERE id = %s", [worker])
     left = await studio.one("SELECT count(*) AS n FROM sfa_tree")
     assert left["n"] == 1
+
+
+async def test_children_that_are_to_be_kept_ready_are_there_before_the_first_job(
+    studio: Studio,
+) -> None:
+    ready = dataclasses.replace(studio.config, children_ready=2)
+    async with Studio(ready, studio.db).worker("analysis"):
+        row = await studio.until(
+            "SELECT array_agg(DISTINCT state) AS states, count(*) AS n, sum(calls) AS calls FROM port_children WHERE port = 'analyzer'",
+            expect=lambda row: row["n"] >= 2,
+        )
+    assert row == {"states": ["idle"], "n": 2, "calls": 0}

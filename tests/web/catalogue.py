@@ -1,6 +1,6 @@
 """Collect every text of the dashboard, and bring the catalogues up to date: `python -m tests.web.catalogue` from the checkout.
 
-Texts stand in templates and Python as `_("…")`, `ngettext("…", "…", n)` and `mark("…")`, in scripts as `t("…")`. A text that
+Texts stand in templates and Python as `_("…")`, `ngettext("…", "…", n)` and `mark("…")`, what can't be used as `Unusable("…")`, in scripts as `t("…")`. A text that
 has gone leaves the catalogue; a new one comes without a translation, which a test then asks for.
 """
 
@@ -17,7 +17,14 @@ METHODS = [
     ("assets/js/**.js", "javascript"),
     ("**.py", "python"),
 ]
-KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2), "mark": None, "t": None}
+KEYWORDS = {
+    "_": None,
+    "gettext": None,
+    "ngettext": (1, 2),
+    "mark": None,
+    "t": None,
+    "Unusable": None,
+}
 
 
 def texts() -> Iterator[tuple[str, str | tuple[str, ...]]]:

@@ -102,7 +102,7 @@ async def _restore(request: Request, session: Session, key: str) -> None:
 def _kind(form: FormData) -> str:
     kind = str(form.get("kind") or "")
     if kind not in KINDS:
-        raise Unusable("Choose of what: " + ", ".join(KINDS) + ".", 422)
+        raise Unusable("Choose what the rule is about.", 422)
     return kind
 
 

@@ -37,7 +37,8 @@ async def upload_begin(request: Request) -> Response:
     model = request.query_params.get("model", "")[:64]
     async with at.database.session() as session:
         if model and model not in {each["name"] for each in await session.all("model_list")}:
-            raise Unusable(RULES["processing_jobs_model_fkey"], 422)
+            rule = RULES["processing_jobs_model_fkey"]
+            raise Unusable(rule, 422)
         row = await session.one(
             "upload_begin",
             user_id=user(request).id,
