@@ -15,10 +15,12 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import imageio_ffmpeg
 import psutil
 
 from sfa.jobs.resources import environment
@@ -137,6 +139,12 @@ class AudioSeparator:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._python = OTHER.install()
+        # It begins with `ffmpeg -version`: the packaged one under that name.
+        tools = OTHER.place / "tools"
+        tools.mkdir(exist_ok=True)
+        (tools / "ffmpeg").unlink(missing_ok=True)
+        (tools / "ffmpeg").symlink_to(imageio_ffmpeg.get_ffmpeg_exe())
+        self._env = {"PATH": f"{tools}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
 
     def run(self, audio: Path, model: str, out: Path, stem: str = "") -> Took:
         """Separate a file; its stems are in another order and scale, so that they are not compared."""
@@ -150,14 +158,14 @@ class AudioSeparator:
         command += ["--output_dir", str(out), "--output_format", "WAV", "--log_level", "error"]
         command += ["--demucs_shifts", "0", "--demucs_overlap", str(OVERLAP)]
         command += ["--single_stem", stem.capitalize()] if stem else []
-        return _watched(command, dict)
+        return _watched(command, dict, self._env)
 
 
-def _watched(command: list[str], stems: Any) -> Took:
+def _watched(command: list[str], stems: Any, extra: Mapping[str, str] | None = None) -> Took:
     """Run a command with an eye on the memory of it and its children."""
     began, peak, cpu = time.monotonic(), 0, 0.0
     with subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=clean()
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=clean(extra)
     ) as process:
         watched = psutil.Process(process.pid)
         words: list[bytes] = []
