@@ -1,7 +1,7 @@
 """Let people in: one-time links and passwords, the sessions they become, tokens for programs, and who did what.
 
 A token is 32 random bytes; the database keeps only its sha256, and decides by its own clock. A link works once and
-for 15 minutes, a session for 14 days or until it is ended or its user is suspended, an API token (``sfa_…``) for as
+for 15 minutes (an invitation for longer), a session for 14 days or until it is ended or its user is suspended, an API token (``sfa_…``) for as
 long as its user said. The command line and the mail make the links, the web redeems them.
 """
 
@@ -62,11 +62,14 @@ async def local_owner(session: Session) -> int:
     return int(row["id"])
 
 
-async def new_sign_in(session: Session, user_id: int) -> str:
-    """A token for ``/sign-in/<token>``: good once, for 15 minutes."""
+async def new_sign_in(session: Session, user_id: int, minutes: int = 15) -> str:
+    """A token for ``/sign-in/<token>``: good once, for so many minutes; `NoSuchUser` who is suspended."""
     token = secrets.token_urlsafe(32)
     await session.run("token_purge")
-    if await session.one("token_insert", user_id=user_id, token_hash=digest(token)) is None:
+    made = await session.one(
+        "token_insert", user_id=user_id, token_hash=digest(token), minutes=minutes
+    )
+    if made is None:
         raise NoSuchUser
     return token
 

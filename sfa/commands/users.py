@@ -1,19 +1,23 @@
 """List the users, or look after one: `users [list | add | link | suspend | readmit | admin | user | email] ADDRESS`.
 
 `add ADDRESS` makes an account, `link ADDRESS` prints a sign-in link (for who forgot the password, too); both work once,
-for 15 minutes. `suspend` shows a user out at once, of open pages and of the API; `readmit` lets him in again. `admin`
-makes an administrator, `user` no longer one. `email ADDRESS NEW` gives him another address.
+for 15 minutes. `suspend` shows a user out at once, of open pages and of the API, and ends his sessions and API tokens;
+`readmit` lets him in again, by his password or a new link. `admin` makes an administrator, `user` no longer one.
+`email ADDRESS NEW` gives him another address.
 """
 
 import argparse
 import asyncio
 import difflib
+from dataclasses import asdict
+from typing import Any
 
 from sfa.accounts import NoSuchUser, audit, new_sign_in
 from sfa.config import Config
 from sfa.db import Database, Row, Session
 from sfa.errors import Refused, SfaError
 from sfa.postgres import dsn
+from sfa.users import LastAdministrator, everyone, readmit, set_role, suspend
 
 ACTIONS = ("list", "add", "link", "suspend", "readmit", "admin", "user", "email")
 LAST = "that is the last administrator: make another one first (bin/sfa users admin ADDRESS)"
@@ -39,7 +43,7 @@ async def _main(config: Config, args: argparse.Namespace) -> int:
     try:
         async with database.transaction() as session:
             if args.action == "list":
-                for row in await session.all("user_list"):
+                async for row in everyone(session):
                     print(_line(row))
             else:
                 print(await _act(config, session, args.action, args.address, args.new))
@@ -53,14 +57,20 @@ async def _act(config: Config, session: Session, action: str, address: str, new:
         return await _add(config, session, address)
     user = await _find(session, address)
     id_, email = int(user["id"]), str(user["email"])
+    detail: dict[str, Any] = {"new": new} if new else {}
     match action:
         case "link":
             said = f"This link works once, for 15 minutes:\n  {await _link(config, session, id_)}"
-        case "suspend" | "readmit":
-            status = "suspended" if action == "suspend" else "active"
-            if await session.one("user_set_status", user_id=id_, status=status) is None:
-                raise SfaError(LAST)
-            said = f"{email} is {status}."
+        case "suspend":
+            try:
+                ended = await suspend(session, id_)
+            except LastAdministrator:
+                raise SfaError(LAST) from None
+            detail = asdict(ended)
+            said = f"{email} is suspended: {ended.sessions} sessions and {ended.tokens} API tokens have ended."
+        case "readmit":
+            await readmit(session, id_)
+            said = f"{email} is active."
         case "email":
             try:
                 await session.one("user_set_email", user_id=id_, email=new)
@@ -68,10 +78,12 @@ async def _act(config: Config, session: Session, action: str, address: str, new:
                 raise SfaError(_why(refused, new)) from refused
             said = f"{email} is {new} now."
         case _:
-            if await session.one("user_set_role", user_id=id_, role=action) is None:
-                raise SfaError(LAST)
+            try:
+                await set_role(session, id_, action)
+            except LastAdministrator:
+                raise SfaError(LAST) from None
             said = f"{email} is {'an administrator' if action == 'admin' else 'a user'}."
-    await audit(session, None, f"user.{action}", email, detail={"new": new} if new else None)
+    await audit(session, None, f"user.{action}", email, detail=detail)
     return said
 
 
@@ -98,7 +110,7 @@ async def _link(config: Config, session: Session, user_id: int) -> str:
 async def _find(session: Session, address: str) -> Row:
     found = await session.one("user_find", email=address)
     if found is None:
-        known = [row["email"] for row in await session.all("user_list")]
+        known = [row["email"] async for row in everyone(session)]
         near = difflib.get_close_matches(address, known, n=1)
         raise SfaError(
             f"there is no user {address}" + (f"; did you mean {near[0]}?" if near else "")

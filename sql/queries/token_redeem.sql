@@ -1,10 +1,15 @@
 -- A sign-in link becomes a session, in one statement: of two browsers that open it at once, one gets in. Whoever opens
--- a link that was sent to an address has that address.
-WITH used AS (
-    UPDATE user_tokens t SET used_at = now()
-    FROM users u
+-- a link that was sent to an address has that address. The user is held first, so that a suspension comes before it or
+-- after it, and ends the session; not shared, because two that then want to confirm him would wait for each other.
+WITH who AS MATERIALIZED (
+    SELECT u.id FROM users u JOIN user_tokens t ON t.user_id = u.id
     WHERE t.token_hash = %(token_hash)s AND t.context = 'sign_in' AND t.used_at IS NULL AND t.expires_at > now()
-      AND u.id = t.user_id AND u.status = 'active'
+      AND u.status = 'active'
+    FOR NO KEY UPDATE OF u
+), used AS (
+    UPDATE user_tokens t SET used_at = now()
+    FROM who
+    WHERE t.token_hash = %(token_hash)s AND t.context = 'sign_in' AND t.used_at IS NULL AND t.user_id = who.id
     RETURNING t.user_id
 ), confirmed AS (
     UPDATE users u SET confirmed_at = now() FROM used WHERE u.id = used.user_id AND u.confirmed_at IS NULL
