@@ -18,6 +18,8 @@ from sfa.web.routes.mailbox import mailbox
 from sfa.web.routes.metrics import metrics
 from sfa.web.routes.sign_in import sign_in, sign_in_link, sign_in_password, sign_out
 from sfa.web.routes.sign_up import sign_in_mail, sign_up
+from sfa.web.routes.user import user_show, user_steer
+from sfa.web.routes.users import user_invite, users
 
 
 def door_routes() -> list[Route]:
@@ -39,6 +41,10 @@ def door_routes() -> list[Route]:
         Route("/account/cloud", account_cloud, methods=["POST"]),
         Route("/account/tokens", account_token_make, methods=["POST"]),
         Route("/account/tokens/{id}", account_token_revoke, methods=["POST"]),
+        Route("/users", users),
+        Route("/users", user_invite, methods=["POST"]),
+        Route("/users/{id}", user_show),
+        Route("/users/{id}", user_steer, methods=["POST"]),
         Route("/audit", audit_list),
         Route("/mailbox", mailbox),
     ]

@@ -4,7 +4,7 @@ import json
 
 from tests.web.rows import World
 
-STILL = ("settings", "audit", "mailbox")
+STILL = ("settings", "audit", "mailbox", "users", "user")
 """Pages that nothing changes while they are open."""
 
 
@@ -50,6 +50,8 @@ def gallery(world: World) -> dict[str, str]:
         "account": "/account",
         "health": "/health",
         "audit": "/audit",
+        "users": "/users",
+        "user": f"/users/{people(world)}",
         "mailbox": "/mailbox",
         "track": f"/tracks/{track}",
         "running": f"/tracks/{busy}",
@@ -64,6 +66,33 @@ def gallery(world: World) -> dict[str, str]:
         "storage": "/storage?kind=exports",
         "settings": "/settings",
     }
+
+
+def people(world: World) -> int:
+    """A handful of users, in all the states there are; the id of one with a session and a token."""
+    world.connection.execute(
+        """INSERT INTO users (email, role, status, confirmed_at, password_hash, inserted_at) VALUES
+           ('ana.torrent@example.org', 'user', 'active', now(), 'x', now() - interval '40 days'),
+           ('gone@example.org', 'user', 'suspended', now(), NULL, now() - interval '30 days'),
+           ('a-rather-long-address-that-has-to-go-somewhere@studio.example.org', 'admin', 'active', now(), NULL, now() - interval '9 days'),
+           ('invited@example.org', 'user', 'active', NULL, NULL, now())"""
+    )
+    user = int(world.one("SELECT id FROM users WHERE email LIKE 'ana%%'")["id"])
+    for context, hours, scopes in (("session", 2, []), ("session", 30, []), ("api", 50, ["read", "write"])):  # fmt: skip
+        world.connection.execute(
+            """INSERT INTO user_tokens (user_id, context, token_hash, how, agent, name, scopes, address, seen_at, expires_at)
+               VALUES (%s, %s, sha256(%s), 'password', 'Mozilla/5.0 (X11; Linux) Firefox/140.0', 'nightly script', %s, '192.0.2.7',
+                       now() - %s * interval '1 hour', now() + interval '9 days')""",
+            [user, context, f"{context}{hours}".encode(), scopes, hours],
+        )
+    for action, target in (("session.start", "password"), ("token.make", "nightly script")):
+        world.connection.execute(
+            "INSERT INTO audit_log (user_id, actor, action, target, address) VALUES (%s, 'ana.torrent@example.org', %s, %s, '192.0.2.7')",
+            [user, action, target],
+        )
+    track = world.track("Her Song", user_id=user)
+    world.stems(track, world.job(track))
+    return user
 
 
 def tree(world: World) -> None:

@@ -93,6 +93,10 @@ TABLE = {
     "POST /account/tokens": "own",
     "POST /account/cloud": "own",
     "POST /account/tokens/{token}": "owned",
+    "GET /users": "admin",
+    "POST /users": "admin",
+    "GET /users/{user}": "admin",
+    "POST /users/{user}": "admin",
     "GET /audit": "admin",
     "GET /mailbox": "admin",
     "GET /media/stems/{stem}": "owned",
@@ -152,6 +156,7 @@ IDS = {
     "/batches/": "batch",
     "/account/sessions/": "session",
     "/account/tokens/": "token",
+    "/users/": "user",
     "/media/stems/": "stem",
     "/media/tracks/": "track",
     "/media/exports/": "export",
@@ -175,6 +180,8 @@ FORMS = {
     "POST /jobs/bulk": {"verb": "cancel", "id": "{job}", "sure": "1"},
     "POST /queues/{queue}": {"verb": "pause"},
     "POST /storage": {"verb": "set", "kind": "previews", "keep": "9"},
+    "POST /users": {"email": "third@example.org"},
+    "POST /users/{user}": {"verb": "suspend", "sure": "1"},
 }
 BODIES: dict[str, dict[str, Any]] = {
     "PATCH /api/v1/queues/{queue}": {"paused": True},
@@ -199,7 +206,7 @@ def theirs(world: World) -> Theirs:
     user = world.one("INSERT INTO users (email) VALUES ('first@example.org') RETURNING id")["id"]
     track = world.track(SECRET, user_id=user)
     job = world.job(track)
-    ids = {"track": track, "job": job, "queue": "processing", "link": "made-up"}
+    ids = {"user": str(user), "track": track, "job": job, "queue": "processing", "link": "made-up"}
     ids["stem"] = world.stems(track, job)[0]
     world.analysis(track)
     for kind, context, name in (("session", "session", None), ("token", "api", "nightly")):
@@ -351,6 +358,7 @@ def everything(world: World) -> list[Any]:
         "queues",
         "import_items",
         "cue_points",
+        "users WHERE email <> 'second@example.org'",
     )
     return [
         world.connection.execute(f"SELECT * FROM {table} ORDER BY 1".encode()).fetchall()

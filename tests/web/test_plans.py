@@ -63,6 +63,23 @@ def test_no_page_reads_every_job(world: World, what: str, dsn: str, postgres: Th
     assert read < 3000, f"{what} read {read} rows"
 
 
+def test_a_page_of_users_reads_no_more_than_it_shows(world: World) -> None:
+    world.connection.execute(
+        "INSERT INTO users (email) SELECT 'u' || n || '@example.org' FROM generate_series(1, 20000) n"
+    )
+    world.connection.execute(
+        "INSERT INTO tracks (title, user_id) SELECT 'Song', 20001 - n % 2 FROM generate_series(1, 8000) n"
+    )
+    world.connection.execute("ANALYZE users, user_tokens, tracks, stems, exports, audit_log")
+    values = {"before": None, "q": "", "role": None, "status": None, "size": 51}
+    plan = world.connection.execute(
+        b"EXPLAIN (ANALYZE, FORMAT JSON) " + statement("user_page").encode(), values
+    ).fetchone()
+    assert plan is not None
+    read = _rows_read(plan["QUERY PLAN"][0]["Plan"])
+    assert read < 3000, f"the page read {read} rows"
+
+
 def _rows_read(node: dict[str, object]) -> float:
     here = 0.0
     if "Relation Name" in node:
