@@ -127,7 +127,7 @@ def test_the_list_says_what_each_one_holds_and_is_in_by(
     world.stems(track, world.job(track))
     world.connection.execute("UPDATE stems SET bytes = 10000000")
     row = owner.get("/users").text.partition(f'id="user-{singer.id}"')[2].partition("</tr>")[0]
-    for words in (WHO, "1 session, 1 token", ">1<span", "40.0 MB", "just now"):
+    for words in (WHO, "1 session, 1 token", ">1 track · 40.0 MB<", "40.0 MB", "just now"):
         assert words in row
     page = owner.get(f"/users/{singer.id}").text
     for words in (WHO, "40.0 MB", "Firefox on Linux", "nightly", "session.start"):
@@ -324,3 +324,17 @@ def test_the_pages_speak_german(owner: TestClient, singer: Singer, web_config: C
     owner.post("/users", data={"email": "freund@example.org"}, headers=german)
     assert world.one("SELECT subject FROM mails")["subject"] == "Eine Einladung zu Sound Forge Alchemy"  # fmt: skip
     assert mailed_link(web_config, world).startswith("http")
+
+
+def test_an_address_is_text_whatever_it_holds(owner: TestClient, world: World) -> None:
+    user = world.one("INSERT INTO users (email) VALUES ('<i>x@<b>y') RETURNING id")["id"]
+    for page in (
+        owner.get("/users?q=<i>"),
+        owner.get(f"/users/{user}"),
+        owner.post(f"/users/{user}", data={"verb": "suspend"}),
+        owner.post("/users", data={"email": "<i>x@<b>Y"}),
+        owner.post("/users", data={"email": "<i> <b>"}),
+    ):
+        assert "&lt;i&gt;" in page.text
+        assert "<i>" not in page.text
+        assert "<b>y" not in page.text.lower()
