@@ -189,3 +189,19 @@ async def test_who_comes_in_while_he_is_suspended_keeps_nothing(
             "SELECT FROM user_tokens WHERE user_id = %s", [user]
         )
         assert cursor.rowcount == 0
+
+
+async def test_of_two_browsers_that_open_a_link_at_once_one_gets_in(database: Database) -> None:
+    async with database.transaction() as session:
+        link = await new_sign_in(session, await somebody(session))
+
+    async def second() -> object:
+        async with database.session() as session:
+            return await redeem(session, link)
+
+    async with database.transaction() as session:
+        first = await redeem(session, link)
+        coming = await waits(database, second())
+        assert not coming.done(), "the second must wait for what becomes of the first"
+    assert first
+    assert await coming is None
