@@ -68,6 +68,8 @@ INCIDENTS = {
     "held": mark("ended too often and is held back"),
     "revived": mark("was started again after its pause"),
     "escalated": mark("gave up on itself"),
+    "tripped": mark("kept crashing; its breaker holds the queue back"),
+    "closed": mark("runs again; its breaker is closed"),
 }
 VERDICTS = {
     "running": mark("running"),

@@ -33,9 +33,21 @@ CREATE TABLE incidents (
     program text NOT NULL,
     event text NOT NULL,
     detail jsonb NOT NULL DEFAULT '{}',
-    CONSTRAINT incidents_event_known CHECK (event IN ('exited', 'fatal', 'held', 'revived', 'escalated'))
+    CONSTRAINT incidents_event_known CHECK (event IN ('exited', 'fatal', 'held', 'revived', 'escalated', 'tripped', 'closed'))
 );
 CREATE INDEX incidents_at_idx ON incidents (at DESC);
+
+-- A breaker that opens, and one that closes again, are incidents of a queue, wherever its workers are.
+CREATE FUNCTION sfa_breaker_incident() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+    INSERT INTO incidents (host, program, event, detail)
+    VALUES ('', NEW.name, CASE NEW.breaker WHEN 'open' THEN 'tripped' ELSE 'closed' END,
+            jsonb_strip_nulls(jsonb_build_object('why', NEW.breaker_why, 'trips', nullif(NEW.breaker_trips, 0),
+                'seconds', round(extract(epoch FROM NEW.breaker_until - now())))));
+    RETURN NULL;
+END $$;
+CREATE TRIGGER sfa_breaker_incident AFTER UPDATE OF breaker ON queues
+    FOR EACH ROW WHEN (NEW.breaker IS DISTINCT FROM OLD.breaker AND NEW.breaker IN ('open', 'closed')) EXECUTE FUNCTION sfa_breaker_incident();
 
 -- What restarts what inside a worker: its own services (name 'services'), and a pool a port and device.
 CREATE TABLE supervisors (

@@ -40,3 +40,8 @@ async def test_a_queue_whose_children_die_pauses_and_comes_back(studio: Studio) 
             expect=lambda row: row["breaker"] == "closed",
         )
     assert (await studio.one("SELECT count(*) AS n FROM sfa_dead_letters"))["n"] == 0
+    told = await (
+        await studio.db.execute("SELECT program, event, detail FROM incidents ORDER BY id")
+    ).fetchall()
+    assert [(row["program"], row["event"]) for row in told] == [("processing", "tripped"), ("processing", "closed")]  # fmt: skip
+    assert "crashed 2 times in a row" in told[0]["detail"]["why"]
