@@ -117,17 +117,26 @@ class Pitches:
 
 def rank(chroma: Array) -> tuple[list[str], Array]:
     """Return the 24 keys, best first, with their correlations."""
-    names, scores = [], []
-    for mode, profile in (("major", MAJOR), ("minor", MINOR)):
-        for root, pitch in enumerate(PITCHES):
-            names.append(f"{pitch} {mode}")
-            scores.append(np.corrcoef(np.roll(profile, root), chroma + _JITTER)[0, 1])
+    apart = chroma + _JITTER
+    apart = apart - apart.mean()
+    scores = _PROFILES @ apart / np.sqrt(apart @ apart)
     order = np.argsort(scores)[::-1]
-    return [names[index] for index in order], np.array(scores, np.float32)[order]
+    return [_NAMES[index] for index in order], scores[order].astype(np.float32)
+
+
+def _standard(profile: tuple[float, ...]) -> Array:
+    """Return the profile with mean 0 and length 1: a correlation is then one product."""
+    apart = np.asarray(profile, np.float64) - np.mean(profile)
+    standard: Array = apart / np.sqrt(apart @ apart)
+    return standard
 
 
 # A chroma without any variance has no correlation; this gives it one near zero.
 _JITTER: Final = 1e-9 * np.arange(12)
+_NAMES: Final = [f"{pitch} {mode}" for mode in ("major", "minor") for pitch in PITCHES]
+_PROFILES: Final = np.stack(
+    [np.roll(_standard(profile), root) for profile in (MAJOR, MINOR) for root in range(12)]
+)
 
 
 def _folding(tuning: float) -> Array:

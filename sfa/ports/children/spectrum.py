@@ -62,7 +62,7 @@ class Spectrum:
 
     def __init__(self) -> None:
         self._window = np.hanning(WINDOW + 1)[:-1].astype(np.float32)
-        self._mel = _patches(mel_filters())
+        self._mel = _patches()
         self._bins = np.fft.rfftfreq(WINDOW, 1 / RATE).astype(np.float32)
         self._rest = np.zeros(WINDOW // 2, np.float32)
         self._powers = np.stack([self._bins, self._bins**2], axis=1) / np.array(
@@ -206,9 +206,10 @@ def mel_filters() -> Array:
     return np.ascontiguousarray(filters.T, np.float32)
 
 
-def _patches(filters: Array) -> list[tuple[slice, slice, Array]]:
-    """Return the parts of the (bins, bands) that are not zero, roughly: bins, bands, filters."""
-    found = []
+@cache
+def _patches() -> list[tuple[slice, slice, Array]]:
+    """Return the parts of the filters' (bins, bands) that are not zero, roughly: bins, bands, filters."""
+    filters, found = mel_filters(), []
     for low, high in ((0, 64), (64, 128), (128, 256), (256, 512), (512, WINDOW // 2 + 1)):
         bands = np.flatnonzero(filters[low:high].any(axis=0))
         few = slice(int(bands[0]), int(bands[-1]) + 1)
