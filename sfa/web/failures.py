@@ -56,6 +56,11 @@ RULES = {
     "cue_points_label_length": mark("A label has at most 100 characters."),
     "cue_points_colour_format": mark("A colour is written as #RRGGBB."),
     "cue_points_position_positive": mark("That lies before the track's beginning."),
+    "batch_jobs_model_given": mark("To analyse takes no model; everything else takes one."),
+    "batch_jobs_model_fkey": mark("There is no such model."),
+    "batch_jobs_fallback_fkey": mark("There is no such model."),
+    "batch_jobs_options_say_how": mark("Options say how a track is worked on, not which."),
+    "batch_jobs_size": mark("A batch has between 1 and 10,000 tracks."),
     "schedules_cron_form": mark(
         "That is no time: minute, hour, day, month, weekday, as in “*/15 8-18 * * MON-FRI”."
     ),

@@ -138,6 +138,12 @@ TABLE = {
     "GET /api/v1/imports/{import}": "owned",
     "GET /api/v1/imports/{import}/items": "owned",
     "POST /api/v1/imports/{import}/choose": "owned",
+    "GET /api/v1/batches": "own",
+    "POST /api/v1/batches": "owned",
+    "GET /api/v1/batches/{batch}": "owned",
+    "GET /api/v1/batches/{batch}/members": "owned",
+    "POST /api/v1/batches/{batch}/retry": "owned",
+    "POST /api/v1/batches/{batch}/cancel": "owned",
 }
 # What each {id} of an address is the id of, by what comes before it.
 IDS = {
@@ -158,6 +164,7 @@ IDS = {
     "/api/v1/exports/": "export",
     "/api/v1/jobs/": "job",
     "/api/v1/imports/": "import",
+    "/api/v1/batches/": "batch",
 }
 QUERIES = {"GET /tracks/{track}/mixer": "?job={job}"}
 FORMS = {
@@ -179,6 +186,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "PATCH /api/v1/jobs/{job}": {"priority": 1},
     "POST /api/v1/imports": {"address": "spotify:track:6rqhFgbbKwnb9MLmUQDhG6"},
     "POST /api/v1/imports/{import}/choose": {"positions": [0]},
+    "POST /api/v1/batches": {"operation": "analyze", "track_ids": ["{track}"]},
 }
 
 
@@ -348,6 +356,9 @@ def everything(world: World) -> list[Any]:
         "queues",
         "import_items",
         "cue_points",
+        "batch_jobs",
+        "batch_members",
+        "analysis_jobs",
     )
     return [
         world.connection.execute(f"SELECT * FROM {table} ORDER BY 1".encode()).fetchall()

@@ -68,6 +68,7 @@ class Operation:
         answer: name of the schema of the answer, or its media type; None: it has no body.
         status: of success.
         large: whether the body may be as large as an upload.
+        most: bytes of a body that is JSON, at most.
     """
 
     method: str
@@ -83,6 +84,7 @@ class Operation:
     answer: str | None = None
     status: int = 200
     large: bool = False
+    most: int = LARGEST
     description: str = ""
 
     @property
@@ -121,7 +123,7 @@ class Operation:
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind != "application/json":
             raise Unusable("Send JSON, with content-type application/json.", 415)
-        text = await _limited(request)
+        text = await _limited(request, self.most)
         try:
             body = json.loads(text)
         except (ValueError, RecursionError) as error:
@@ -130,12 +132,12 @@ class Operation:
         return body, text
 
 
-async def _limited(request: Request) -> bytes:
+async def _limited(request: Request, most: int) -> bytes:
     text = bytearray()
     async for chunk in request.stream():
         text += chunk
-        if len(text) > LARGEST:
-            raise Unusable(f"A body has at most {LARGEST:,} bytes.", 413)
+        if len(text) > most:
+            raise Unusable(f"A body has at most {most:,} bytes.", 413)
     return bytes(text)
 
 

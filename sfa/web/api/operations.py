@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sfa.web.api import events, imports, installation, jobs, tracks
+from sfa.web.api import batches, events, imports, installation, jobs, tracks
 from sfa.web.api.operation import Operation, Parameter
-from sfa.web.api.paging import PAGING
+from sfa.web.api.paging import PAGING, PIECES
 from sfa.web.pages.jobs import CHOICES
 from sfa.web.routes.media import media_stem, media_track
 from sfa.web.routes.track_export import media_export
@@ -135,10 +135,36 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         method="GET", path="/imports/{id}/items", name="listImportItems", tag="imports", handler=imports.import_items,
-        summary="What an import found", query=imports.ITEMS, answer="ImportItems",
+        summary="What an import found", query=PIECES, answer="ImportItems",
     ),
     Operation(
         method="POST", path="/imports/{id}/choose", name="chooseImport", tag="imports", handler=imports.import_choose,
         scope="write", summary="Have some of it, or all", body="Choice", answer="Chosen",
+    ),
+    Operation(
+        method="GET", path="/batches", name="listBatches", tag="batches", handler=batches.batches_list,
+        summary="Your batches, newest first", query=PAGING, answer="Batches",
+    ),
+    Operation(
+        method="POST", path="/batches", name="createBatch", tag="batches", handler=batches.batch_make, scope="write",
+        summary="One operation on many tracks, or on all of an import", body="NewBatch", most=512 * 1024, answer="Batch",
+        status=201,
+    ),
+    Operation(
+        method="GET", path="/batches/{id}", name="getBatch", tag="batches", handler=batches.batch_show,
+        summary="A batch and how far it is", answer="Batch",
+    ),
+    Operation(
+        method="GET", path="/batches/{id}/members", name="listBatchMembers", tag="batches", handler=batches.batch_members,
+        summary="The tracks of a batch, and what became of each", query=batches.MEMBERS, answer="BatchMembers",
+    ),
+    Operation(
+        method="POST", path="/batches/{id}/retry", name="retryBatch", tag="batches", handler=batches.batch_retry,
+        scope="write", summary="Start afresh what failed or was refused", query=batches.RETRY, answer="BatchSteered",
+    ),
+    Operation(
+        method="POST", path="/batches/{id}/cancel", name="cancelBatch", tag="batches", handler=batches.batch_cancel,
+        scope="write", summary="Stop whatever has not ended; what runs ends within its grace period",
+        answer="BatchSteered",
     ),
 )  # fmt: skip
