@@ -122,7 +122,7 @@ def verdict(error: Exception) -> tuple[int, str]:
             return 503, "The store of the audio does not answer. Try again in a moment."
         case Refused():
             rule = error.constraint or ""
-            status = 409 if rule.endswith(("_one_active", "_one_a_place")) else 422
+            status = 409 if rule.endswith(("_one_active", "_one_a_place", "_one_a_pad")) else 422
             # A rule of ours says what is wrong in words for people, and which rule it is.
             told, ours, _ = str(error).partition(f' (rule "{rule}")')
             if rule not in RULES and not ours:

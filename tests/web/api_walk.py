@@ -36,3 +36,19 @@ def walk_batches(api: Checked, world: World, track: str) -> None:
     cancelled = api.json("POST", f"{where}/cancel")
     assert cancelled["jobs"] == 2
     assert api.json("GET", f"jobs/{members[0]['job_id']}")["status"] == "cancelled"
+
+
+def walk_cues(api: Checked, track: str) -> None:
+    """A cue point is set, looked at, changed and deleted."""
+    where = f"tracks/{track}/cues"
+    answer = api("POST", where, json={"position_ms": 480, "label": "Verse", "colour": "#56B4E9"})
+    assert answer.status_code == 201, answer.text
+    cue = answer.json()
+    assert answer.headers["location"] == f"/api/v1/cues/{cue['id']}"
+    assert (cue["position_ms"], cue["cue_type"], cue["colour"]) == (500, "memory", "#56B4E9")
+    assert api.json("GET", where)["items"] == [cue]
+    assert api.json("GET", f"cues/{cue['id']}") == cue
+    moved = api.json("PATCH", f"cues/{cue['id']}", json={"position_ms": 777, "snap": False})
+    assert moved == cue | {"position_ms": 777}
+    assert api("DELETE", f"cues/{cue['id']}").status_code == 204
+    assert api.json("GET", where)["items"] == []

@@ -20,7 +20,7 @@ from sfa.accounts import digest
 from sfa.config import Config
 from sfa.web.api.openapi import document
 from sfa.web.app import create_app
-from tests.web.api_walk import walk_batches
+from tests.web.api_walk import walk_batches, walk_cues
 from tests.web.checked import Checked, token
 from tests.web.conftest import Served
 from tests.web.rows import World, sound
@@ -157,6 +157,7 @@ def test_every_operation_does_what_the_document_says(api: Checked, world: World)
         "enqueued": 0
     }
     walk_batches(api, world, track)
+    walk_cues(api, track)
     assert api("DELETE", f"tracks/{track}").status_code == 204
     assert api("GET", f"tracks/{track}").status_code == 404
     unseen = {
@@ -346,6 +347,10 @@ def test_an_upload_with_a_key_is_one_track(api: Checked, world: World) -> None:
         (b'{"kind": "processing", "args": {"track_id": "TRACK", "preview": "perhaps"}}', 422, ""),
         (b'{"kind": "x", "args": {}, "kind' + b"[" * 50_000, 400, "not JSON"),
         (b"\xff\xfe", 400, "not JSON"),
+        (b'{"kind": "x", "args": {"n": NaN}}', 400, "not JSON"),
+        (b'{"kind": "x", "args": {"n": 1e999}}', 400, "not JSON"),
+        (b'{"kind": "\\ud800", "args": {}}', 400, "not JSON"),
+        (b'{"kind": "\xed\xa0\x80", "args": {}}', 400, "not JSON"),
     ],
 )
 def test_what_cannot_be_used_says_why(

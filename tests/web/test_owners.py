@@ -47,6 +47,10 @@ TABLE = {
     "POST /tracks/{track}/delete": "owned",
     "POST /tracks/{track}/grid": "owned",
     "POST /tracks/{track}/cues": "owned",
+    # Before the page's, which deletes it.
+    "GET /api/v1/cues/{cue}": "owned",
+    "PATCH /api/v1/cues/{cue}": "owned",
+    "DELETE /api/v1/cues/{cue}": "owned",
     "POST /cues/{cue}": "owned",
     "GET /tracks/{track}/analysis.json": "owned",
     "GET /tracks/{track}/rekordbox.xml": "owned",
@@ -138,6 +142,8 @@ TABLE = {
     "GET /api/v1/imports/{import}": "owned",
     "GET /api/v1/imports/{import}/items": "owned",
     "POST /api/v1/imports/{import}/choose": "owned",
+    "GET /api/v1/tracks/{track}/cues": "owned",
+    "POST /api/v1/tracks/{track}/cues": "owned",
     "GET /api/v1/batches": "own",
     "POST /api/v1/batches": "owned",
     "GET /api/v1/batches/{batch}": "owned",
@@ -165,6 +171,7 @@ IDS = {
     "/api/v1/jobs/": "job",
     "/api/v1/imports/": "import",
     "/api/v1/batches/": "batch",
+    "/api/v1/cues/": "cue",
 }
 QUERIES = {"GET /tracks/{track}/mixer": "?job={job}"}
 FORMS = {
@@ -186,6 +193,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "PATCH /api/v1/jobs/{job}": {"priority": 1},
     "POST /api/v1/imports": {"address": "spotify:track:6rqhFgbbKwnb9MLmUQDhG6"},
     "POST /api/v1/imports/{import}/choose": {"positions": [0]},
+    "POST /api/v1/tracks/{track}/cues": {"position_ms": 2500},
+    "PATCH /api/v1/cues/{cue}": {"label": "Other"},
     "POST /api/v1/batches": {"operation": "analyze", "track_ids": ["{track}"]},
 }
 

@@ -7,6 +7,7 @@ the same schema that the document shows.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -124,10 +125,7 @@ class Operation:
         if kind != "application/json":
             raise Unusable("Send JSON, with content-type application/json.", 415)
         text = await _limited(request, self.most)
-        try:
-            body = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise Unusable("The body is not JSON.", 400) from error
+        body = parsed(text)
         check(self.body, body)
         return body, text
 
@@ -139,6 +137,23 @@ async def _limited(request: Request, most: int) -> bytes:
         if len(text) > most:
             raise Unusable(f"A body has at most {most:,} bytes.", 413)
     return bytes(text)
+
+
+def parsed(text: bytes) -> Any:
+    """What a body says, held to the standard: numbers are finite, and characters are whole; Python's reader allows more."""
+    try:
+        body = json.loads(text, parse_constant=_finite, parse_float=_finite)
+        json.dumps(body, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as error:
+        raise Unusable("The body is not JSON.", 400) from error
+    return body
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(text)
+    return value
 
 
 def allow(request: Request, scope: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sfa.web.api import batches, events, imports, installation, jobs, tracks
+from sfa.web.api import batches, cues, events, imports, installation, jobs, tracks
 from sfa.web.api.operation import Operation, Parameter
 from sfa.web.api.paging import PAGING, PIECES
 from sfa.web.pages.jobs import CHOICES
@@ -83,6 +83,26 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         method="GET", path="/tracks/{id}/exports", name="listExports", tag="tracks", handler=tracks.track_exports,
         summary="What was made of a track's separations", answer="Exports",
+    ),
+    Operation(
+        method="GET", path="/tracks/{id}/cues", name="listCues", tag="cues", handler=cues.cues_list,
+        summary="The cue points and loops of a track", answer="Cues",
+    ),
+    Operation(
+        method="POST", path="/tracks/{id}/cues", name="createCue", tag="cues", handler=cues.cue_make, scope="write",
+        summary="Set a cue point or a loop", body="NewCue", answer="Cue", status=201,
+    ),
+    Operation(
+        method="GET", path="/cues/{id}", name="getCue", tag="cues", handler=cues.cue_show,
+        summary="A cue point or a loop", answer="Cue",
+    ),
+    Operation(
+        method="PATCH", path="/cues/{id}", name="changeCue", tag="cues", handler=cues.cue_change, scope="write",
+        summary="Move it, name it, make it of another kind", body="ChangeCue", answer="Cue",
+    ),
+    Operation(
+        method="DELETE", path="/cues/{id}", name="deleteCue", tag="cues", handler=cues.cue_delete, scope="write",
+        summary="Delete it; an automatic one does not come back", status=204,
     ),
     Operation(
         method="GET", path="/stems/{id}/audio", name="getStemAudio", tag="tracks", raw=media_stem,

@@ -4,6 +4,7 @@ them, and the tests hold every answer to them."""
 from __future__ import annotations
 
 from sfa.web.api.batch_schemas import BATCHES
+from sfa.web.api.cue_schemas import CUES
 from sfa.web.api.vocabulary import (
     COUNT,
     ERROR_KIND,
@@ -317,6 +318,7 @@ SCHEMAS: dict[str, Json] = {
     ),
     "Chosen": record("How many downloads were enqueued.", {"enqueued": COUNT}),
     **BATCHES,
+    **CUES,
 }
 
 ERRORS = {
