@@ -52,3 +52,31 @@ def walk_cues(api: Checked, track: str) -> None:
     assert moved == cue | {"position_ms": 777}
     assert api("DELETE", f"cues/{cue['id']}").status_code == 204
     assert api.json("GET", where)["items"] == []
+
+
+def walk_grid(api: Checked, track: str) -> None:
+    """The grid is read, doubled, and as analysed again."""
+    where = f"tracks/{track}/grid"
+    analysed = api.json("GET", where)
+    assert (analysed["source"], analysed["tempo"], analysed["correction"]) == ("mix", 120, None)
+    double = api.json("POST", where, json={"factor": 2})
+    assert (double["source"], double["tempo"], double["beats"][:3]) == ("user", 240, [0, 0.25, 0.5])
+    assert double["correction"]["tempo"] == 240
+    reset = api.json("DELETE", where)
+    assert reset | {"updated_at": ""} == analysed | {"updated_at": ""}
+
+
+def walk_covers(api: Checked, world: World, track: str) -> None:
+    """A cover is asked for; the job that fetches it is a job like others; it comes."""
+    assert api.json("GET", f"tracks/{track}")["has_cover"] is False
+    assert api("GET", f"tracks/{track}/cover").status_code == 404
+    answer = api("POST", "covers", json={"track_ids": [track]})
+    assert answer.status_code == 201, answer.text
+    job = answer.json()
+    assert answer.headers["location"] == f"/api/v1/jobs/{job['id']}"
+    assert (job["kind"], job["status"], job["queue"]) == ("covers", "waiting", "download")
+    key = world.put("covers/abc.png", b"\x89PNG\r\n\x1a\nrest")
+    world.connection.execute("UPDATE tracks SET album_art_key = %s WHERE id = %s", [key, track])
+    assert api.json("GET", f"tracks/{track}")["has_cover"] is True
+    picture = api("GET", f"tracks/{track}/cover")
+    assert (picture.headers["content-type"], picture.content[:4]) == ("image/png", b"\x89PNG")

@@ -20,7 +20,7 @@ from sfa.accounts import digest
 from sfa.config import Config
 from sfa.web.api.openapi import document
 from sfa.web.app import create_app
-from tests.web.api_walk import walk_batches, walk_cues
+from tests.web.api_walk import walk_batches, walk_covers, walk_cues, walk_grid
 from tests.web.checked import Checked, token
 from tests.web.conftest import Served
 from tests.web.rows import World, sound
@@ -158,6 +158,8 @@ def test_every_operation_does_what_the_document_says(api: Checked, world: World)
     }
     walk_batches(api, world, track)
     walk_cues(api, track)
+    walk_grid(api, track)
+    walk_covers(api, world, track)
     assert api("DELETE", f"tracks/{track}").status_code == 204
     assert api("GET", f"tracks/{track}").status_code == 404
     unseen = {

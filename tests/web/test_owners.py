@@ -144,6 +144,11 @@ TABLE = {
     "POST /api/v1/imports/{import}/choose": "owned",
     "GET /api/v1/tracks/{track}/cues": "owned",
     "POST /api/v1/tracks/{track}/cues": "owned",
+    "GET /api/v1/tracks/{track}/cover": "owned",
+    "POST /api/v1/covers": "owned",
+    "GET /api/v1/tracks/{track}/grid": "owned",
+    "POST /api/v1/tracks/{track}/grid": "owned",
+    "DELETE /api/v1/tracks/{track}/grid": "owned",
     "GET /api/v1/batches": "own",
     "POST /api/v1/batches": "owned",
     "GET /api/v1/batches/{batch}": "owned",
@@ -195,6 +200,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /api/v1/imports/{import}/choose": {"positions": [0]},
     "POST /api/v1/tracks/{track}/cues": {"position_ms": 2500},
     "PATCH /api/v1/cues/{cue}": {"label": "Other"},
+    "POST /api/v1/tracks/{track}/grid": {"factor": 0.5},
+    "POST /api/v1/covers": {"track_ids": ["{track}"]},
     "POST /api/v1/batches": {"operation": "analyze", "track_ids": ["{track}"]},
 }
 
@@ -368,6 +375,9 @@ def everything(world: World) -> list[Any]:
         "batch_jobs",
         "batch_members",
         "analysis_jobs",
+        "grid_corrections",
+        "grids",
+        "cover_jobs",
     )
     return [
         world.connection.execute(f"SELECT * FROM {table} ORDER BY 1".encode()).fetchall()

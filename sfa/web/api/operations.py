@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from sfa.web.api import batches, cues, events, imports, installation, jobs, tracks
+from sfa.web.api import batches, covers, cues, events, grid, imports, installation, jobs, tracks
 from sfa.web.api.operation import Operation, Parameter
 from sfa.web.api.paging import PAGING, PIECES
 from sfa.web.pages.jobs import CHOICES
+from sfa.web.routes.covers import media_cover
 from sfa.web.routes.media import media_stem, media_track
 from sfa.web.routes.track_export import media_export
 
@@ -83,6 +84,27 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         method="GET", path="/tracks/{id}/exports", name="listExports", tag="tracks", handler=tracks.track_exports,
         summary="What was made of a track's separations", answer="Exports",
+    ),
+    Operation(
+        method="GET", path="/tracks/{id}/cover", name="getCover", tag="tracks", raw=media_cover,
+        summary="The cover of a track's album", answer="image/*",
+    ),
+    Operation(
+        method="POST", path="/covers", name="fetchCovers", tag="tracks", handler=covers.covers_ask, scope="write",
+        summary="Have the missing covers fetched of many tracks, or of all of an import", body="NewCovers",
+        answer="JobDetail", status=201,
+    ),
+    Operation(
+        method="GET", path="/tracks/{id}/grid", name="getGrid", tag="grid", handler=grid.grid_show,
+        summary="The beat grid that counts", answer="Grid",
+    ),
+    Operation(
+        method="POST", path="/tracks/{id}/grid", name="correctGrid", tag="grid", handler=grid.grid_correct, scope="write",
+        summary="Double, halve, shift, tap or set it, without another analysis", body="CorrectGrid", answer="Grid",
+    ),
+    Operation(
+        method="DELETE", path="/tracks/{id}/grid", name="resetGrid", tag="grid", handler=grid.grid_reset, scope="write",
+        summary="Take every correction back", answer="Grid",
     ),
     Operation(
         method="GET", path="/tracks/{id}/cues", name="listCues", tag="cues", handler=cues.cues_list,

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from sfa.web.api.batch_schemas import BATCHES
 from sfa.web.api.cue_schemas import CUES
+from sfa.web.api.track_schemas import BY_HAND
 from sfa.web.api.vocabulary import (
     COUNT,
     ERROR_KIND,
@@ -97,6 +98,7 @@ SCHEMAS: dict[str, Json] = {
             "album": maybe(TEXT),
             "source": {"type": "string", "enum": ["upload", "link", "spotify"]},
             "has_audio": {"type": "boolean"},
+            "has_cover": {"type": "boolean"},
             "energy": maybe(NUMBER),
             "rms_db": maybe(NUMBER),
             "peak_db": maybe(NUMBER),
@@ -319,6 +321,7 @@ SCHEMAS: dict[str, Json] = {
     "Chosen": record("How many downloads were enqueued.", {"enqueued": COUNT}),
     **BATCHES,
     **CUES,
+    **BY_HAND,
 }
 
 ERRORS = {
