@@ -56,6 +56,11 @@ RULES = {
     "cue_points_label_length": mark("A label has at most 100 characters."),
     "cue_points_colour_format": mark("A colour is written as #RRGGBB."),
     "cue_points_position_positive": mark("That lies before the track's beginning."),
+    "batch_jobs_model_given": mark("To analyse takes no model; everything else takes one."),
+    "batch_jobs_model_fkey": mark("There is no such model."),
+    "batch_jobs_fallback_fkey": mark("There is no such model."),
+    "batch_jobs_options_say_how": mark("Options say how a track is worked on, not which."),
+    "batch_jobs_size": mark("A batch has between 1 and 10,000 tracks."),
     "schedules_cron_form": mark(
         "That is no time: minute, hour, day, month, weekday, as in “*/15 8-18 * * MON-FRI”."
     ),
@@ -117,7 +122,7 @@ def verdict(error: Exception) -> tuple[int, str]:
             return 503, "The store of the audio does not answer. Try again in a moment."
         case Refused():
             rule = error.constraint or ""
-            status = 409 if rule.endswith(("_one_active", "_one_a_place")) else 422
+            status = 409 if rule.endswith(("_one_active", "_one_a_place", "_one_a_pad")) else 422
             # A rule of ours says what is wrong in words for people, and which rule it is.
             told, ours, _ = str(error).partition(f' (rule "{rule}")')
             if rule not in RULES and not ours:

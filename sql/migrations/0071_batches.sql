@@ -17,6 +17,8 @@ CREATE TABLE batch_jobs (
     inserted_at timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT batch_jobs_operation_known CHECK (operation IN ('analyze', 'separate', 'multistem', 'demuser', 'voice_clean', 'voice_change')),
     CONSTRAINT batch_jobs_options_object CHECK (jsonb_typeof(options) = 'object'),
+    -- An analysis takes them as args: they say how, never whose or which.
+    CONSTRAINT batch_jobs_options_say_how CHECK (NOT options ?| '{track_id,user_id,priority,scheduled_at}'),
     CONSTRAINT batch_jobs_model_given CHECK ((operation = 'analyze') = (model IS NULL)),
     CONSTRAINT batch_jobs_size CHECK (cardinality(track_ids) BETWEEN 1 AND 10000)
 );
@@ -57,7 +59,7 @@ CREATE TRIGGER sfa_fill BEFORE INSERT ON batch_jobs FOR EACH ROW EXECUTE FUNCTIO
 CREATE FUNCTION sfa_batch_enqueue(_batch batch_jobs, _track uuid, OUT job uuid, OUT reason text) LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
     IF _batch.operation = 'analyze' THEN
-        job := sfa_enqueue('analysis', jsonb_build_object('track_id', _track, 'priority', _batch.priority) || _batch.options);
+        job := sfa_enqueue('analysis', _batch.options || jsonb_build_object('track_id', _track, 'priority', _batch.priority));
     ELSE
         job := sfa_enqueue(
             CASE (SELECT engine FROM models WHERE name = _batch.model) WHEN 'lalalai' THEN 'lalalai' ELSE 'processing' END,
@@ -121,8 +123,9 @@ CREATE FUNCTION sfa_batch_cancel(_batch uuid) RETURNS bigint LANGUAGE sql SET se
     SELECT sfa_cancel_many(ARRAY(SELECT job_id FROM sfa_batch_members WHERE batch_id = _batch AND status IN ('waiting', 'running', 'retrying')))
 $$;
 
--- What failed, was cancelled or refused starts afresh; how many.
-CREATE FUNCTION sfa_batch_retry(_batch uuid) RETURNS bigint LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+-- What failed or was refused starts afresh, and with _cancelled what was cancelled, too (a job that was deleted counts as
+-- that); how many.
+CREATE FUNCTION sfa_batch_retry(_batch uuid, _cancelled boolean DEFAULT false) RETURNS bigint LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 DECLARE
     batch batch_jobs;
     member record;
@@ -133,8 +136,10 @@ BEGIN
     IF NOT FOUND THEN
         RAISE EXCEPTION 'there is no batch "%"', _batch USING ERRCODE = 'no_data_found', HINT = 'SELECT id, title, status FROM sfa_batches lists them.';
     END IF;
-    retried := sfa_retry_many(ARRAY(SELECT job_id FROM sfa_batch_members WHERE batch_id = _batch AND job_status IN ('failed', 'cancelled')));
-    FOR member IN SELECT track_id FROM sfa_batch_members WHERE batch_id = _batch AND job_status IS NULL ORDER BY track_id LOOP
+    retried := sfa_retry_many(ARRAY(SELECT job_id FROM sfa_batch_members WHERE batch_id = _batch AND (job_status = 'failed' OR _cancelled AND job_status = 'cancelled')));
+    FOR member IN SELECT track_id FROM sfa_batch_members
+                  WHERE batch_id = _batch AND job_status IS NULL AND (status = 'refused' OR _cancelled) ORDER BY track_id
+    LOOP
         made := sfa_batch_enqueue(batch, member.track_id);
         UPDATE batch_members SET job_id = made.job, reason = made.reason WHERE batch_id = _batch AND track_id = member.track_id;
         retried := retried + (made.job IS NOT NULL)::int;

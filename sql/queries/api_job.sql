@@ -1,7 +1,8 @@
 -- One job in the shape of the list, with the queue it stands in and its budgets; of an import too.
-SELECT j.*, q.queue_name, k.max_attempts, k.max_crashes, coalesce(p.options, '{}') AS options, p.result
+SELECT j.*, q.queue_name, k.max_attempts, k.max_crashes, coalesce(p.options, '{}') AS options, coalesce(p.result, c.result) AS result
 FROM sfa_jobs j
 LEFT JOIN procrastinate_jobs q ON q.id = j.queue_job_id
 LEFT JOIN job_kinds k ON k.task_name = q.task_name
 LEFT JOIN processing_jobs p ON p.id = j.id
+LEFT JOIN cover_jobs c ON c.id = j.id
 WHERE j.id = %(id)s AND j.user_id = %(user_id)s

@@ -1,5 +1,5 @@
 -- A track with the newest analysis, without the long series.
-SELECT t.id, t.title, t.artist, t.album, t.source, t.audio_key, t.inserted_at,
+SELECT t.id, t.title, t.artist, t.album, t.source, t.audio_key, t.album_art_key IS NOT NULL AS has_cover, t.inserted_at,
        coalesce(t.duration_ms, a.duration_ms) AS duration_ms,
        a.analysis_id, a.analysed_at, a.sample_rate, a.channels,
        a.tempo, a.tempo_confidence, a.tempo_source, a.metre, a.key, a.key_confidence, a.key_source, a.camelot,

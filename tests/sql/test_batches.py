@@ -96,7 +96,9 @@ def test_cancelling_a_batch_cancels_what_has_not_ended(db: Connection) -> None:
     assert one(db, "SELECT sfa_batch_cancel(%s) AS n", which)["n"] == 2
     row = state(db, which)
     assert (row["status"], row["completed"], row["cancelled"]) == ("partial", 1, 2)
-    assert one(db, "SELECT sfa_batch_retry(%s) AS n", which)["n"] == 2
+    assert one(db, "SELECT sfa_batch_retry(%s) AS n", which)["n"] == 0, "nothing of it failed"
+    assert state(db, which)["cancelled"] == 2
+    assert one(db, "SELECT sfa_batch_retry(%s, true) AS n", which)["n"] == 2
 
 
 def test_one_that_is_refused_says_why_and_harms_no_other(db: Connection) -> None:
@@ -156,6 +158,7 @@ def test_a_playlist_is_a_batch(db: Connection) -> None:
         ({"operation": "dance"}, "batch_jobs_operation_known"),
         ({"operation": "analyze"}, "batch_jobs_model_given"),
         ({"model": "nothing"}, "batch_jobs_model_fkey"),
+        ({"options": '{"track_id": "x"}'}, "batch_jobs_options_say_how"),
     ],
 )
 def test_what_is_no_batch_is_refused_by_its_rule(db: Connection, values: Any, rule: str) -> None:

@@ -10,7 +10,9 @@ import httpx2 as httpx
 from jsonschema import Draft202012Validator
 from starlette.testclient import TestClient
 
+from sfa.accounts import digest
 from sfa.web.api.openapi import document
+from tests.web.rows import World
 
 
 class Checked:
@@ -76,3 +78,14 @@ class Checked:
             if re.fullmatch(re.sub(r"{\w+}", "[^/]+", template), path):
                 return template, methods.get(method.lower())
         return path, None
+
+
+def token(
+    world: World, user: int = 1, scopes: str = "{read,write,admin,metrics}", text: str = "sfa_owner"
+) -> str:
+    """An API token of the user's."""
+    world.connection.execute(
+        "INSERT INTO user_tokens (user_id, context, token_hash, name, scopes) VALUES (%s, 'api', %s, 'test', %s)",
+        [user, digest(text), scopes],
+    )
+    return text

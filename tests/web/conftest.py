@@ -19,6 +19,7 @@ from sfa.db import Database
 from sfa.web.app import create_app
 from sfa.web.live import Hub
 from sfa.web.server import Server
+from tests.web.checked import Checked, token
 from tests.web.rows import World
 
 if TYPE_CHECKING:
@@ -177,3 +178,17 @@ def until(page: "Page", expression: str) -> None:
             look();
         }})"""
     )
+
+
+@pytest.fixture
+def api(stranger: TestClient, world: World) -> Checked:
+    """The owner's token."""
+    stranger.headers.pop("sec-fetch-site")
+    return Checked(stranger, token(world))
+
+
+@pytest.fixture
+def other(api: Checked, world: World) -> Checked:
+    """Somebody else's."""
+    user = world.one("INSERT INTO users (email) VALUES ('other@example.org') RETURNING id")["id"]
+    return Checked(api.client, token(world, user, "{read,write}", "sfa_other"))

@@ -20,35 +20,12 @@ from sfa.accounts import digest
 from sfa.config import Config
 from sfa.web.api.openapi import document
 from sfa.web.app import create_app
-from tests.web.checked import Checked
+from tests.web.api_walk import walk_batches, walk_covers, walk_cues, walk_grid
+from tests.web.checked import Checked, token
 from tests.web.conftest import Served
 from tests.web.rows import World, sound
 
 SPOTIFY = "https://open.spotify.com/playlist/37i9dQZF1DXcBWIGoYBM5M"
-
-
-def token(
-    world: World, user: int = 1, scopes: str = "{read,write,admin,metrics}", text: str = "sfa_owner"
-) -> str:
-    world.connection.execute(
-        "INSERT INTO user_tokens (user_id, context, token_hash, name, scopes) VALUES (%s, 'api', %s, 'test', %s)",
-        [user, digest(text), scopes],
-    )
-    return text
-
-
-@pytest.fixture
-def api(stranger: TestClient, world: World) -> Checked:
-    """The owner's token."""
-    stranger.headers.pop("sec-fetch-site")
-    return Checked(stranger, token(world))
-
-
-@pytest.fixture
-def other(api: Checked, world: World) -> Checked:
-    """Somebody else's."""
-    user = world.one("INSERT INTO users (email) VALUES ('other@example.org') RETURNING id")["id"]
-    return Checked(api.client, token(world, user, "{read,write}", "sfa_other"))
 
 
 def test_the_document_is_openapi_and_names_every_route(web_config: Config) -> None:
@@ -179,6 +156,10 @@ def test_every_operation_does_what_the_document_says(api: Checked, world: World)
     assert api.json("POST", f"imports/{found['id']}/choose", json={"positions": [7]}) == {
         "enqueued": 0
     }
+    walk_batches(api, world, track)
+    walk_cues(api, track)
+    walk_grid(api, track)
+    walk_covers(api, world, track)
     assert api("DELETE", f"tracks/{track}").status_code == 204
     assert api("GET", f"tracks/{track}").status_code == 404
     unseen = {
@@ -368,6 +349,10 @@ def test_an_upload_with_a_key_is_one_track(api: Checked, world: World) -> None:
         (b'{"kind": "processing", "args": {"track_id": "TRACK", "preview": "perhaps"}}', 422, ""),
         (b'{"kind": "x", "args": {}, "kind' + b"[" * 50_000, 400, "not JSON"),
         (b"\xff\xfe", 400, "not JSON"),
+        (b'{"kind": "x", "args": {"n": NaN}}', 400, "not JSON"),
+        (b'{"kind": "x", "args": {"n": 1e999}}', 400, "not JSON"),
+        (b'{"kind": "\\ud800", "args": {}}', 400, "not JSON"),
+        (b'{"kind": "\xed\xa0\x80", "args": {}}', 400, "not JSON"),
     ],
 )
 def test_what_cannot_be_used_says_why(

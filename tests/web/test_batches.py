@@ -40,6 +40,21 @@ def test_a_batch_shows_its_members_and_is_cancelled_and_retried(
     assert owner.post(f"/batches/{which}", data={"verb": "dance"}).status_code == 400
 
 
+def test_retry_leaves_the_cancelled_alone_and_restart_takes_them_too(
+    owner: TestClient, world: World
+) -> None:
+    which = batch(world)
+    assert "Retry" not in owner.get(f"/batches/{which}").text
+    owner.post(f"/batches/{which}", data={"verb": "cancel"})
+    page = owner.get(f"/batches/{which}").text
+    assert "Retry what failed" not in page, "nothing did"
+    assert "Retry, the cancelled too" in page
+    assert owner.post(f"/batches/{which}", data={"verb": "retry"}).status_code == 303
+    assert world.one("SELECT cancelled FROM sfa_batches")["cancelled"] == 3
+    assert owner.post(f"/batches/{which}", data={"verb": "restart"}).status_code == 303
+    assert world.one("SELECT active FROM sfa_batches")["active"] == 3
+
+
 def test_somebody_elses_batch_is_not_there(owner: TestClient, world: World) -> None:
     other = world.one("INSERT INTO users (email) VALUES ('other@example.org') RETURNING id")["id"]
     track = world.track("Theirs", user_id=other)

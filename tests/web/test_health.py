@@ -9,9 +9,9 @@ from starlette.testclient import TestClient
 
 from sfa.config import Config
 from sfa.keyring import Key
+from tests.web.checked import token
 from tests.web.conftest import sign_in_token
 from tests.web.rows import World
-from tests.web.test_api import token
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 

@@ -47,6 +47,10 @@ TABLE = {
     "POST /tracks/{track}/delete": "owned",
     "POST /tracks/{track}/grid": "owned",
     "POST /tracks/{track}/cues": "owned",
+    # Before the page's, which deletes it.
+    "GET /api/v1/cues/{cue}": "owned",
+    "PATCH /api/v1/cues/{cue}": "owned",
+    "DELETE /api/v1/cues/{cue}": "owned",
     "POST /cues/{cue}": "owned",
     "GET /tracks/{track}/analysis.json": "owned",
     "GET /tracks/{track}/rekordbox.xml": "owned",
@@ -144,6 +148,19 @@ TABLE = {
     "GET /api/v1/imports/{import}": "owned",
     "GET /api/v1/imports/{import}/items": "owned",
     "POST /api/v1/imports/{import}/choose": "owned",
+    "GET /api/v1/tracks/{track}/cues": "owned",
+    "POST /api/v1/tracks/{track}/cues": "owned",
+    "GET /api/v1/tracks/{track}/cover": "owned",
+    "POST /api/v1/covers": "owned",
+    "GET /api/v1/tracks/{track}/grid": "owned",
+    "POST /api/v1/tracks/{track}/grid": "owned",
+    "DELETE /api/v1/tracks/{track}/grid": "owned",
+    "GET /api/v1/batches": "own",
+    "POST /api/v1/batches": "owned",
+    "GET /api/v1/batches/{batch}": "owned",
+    "GET /api/v1/batches/{batch}/members": "owned",
+    "POST /api/v1/batches/{batch}/retry": "owned",
+    "POST /api/v1/batches/{batch}/cancel": "owned",
 }
 # What each {id} of an address is the id of, by what comes before it.
 IDS = {
@@ -165,6 +182,8 @@ IDS = {
     "/api/v1/exports/": "export",
     "/api/v1/jobs/": "job",
     "/api/v1/imports/": "import",
+    "/api/v1/batches/": "batch",
+    "/api/v1/cues/": "cue",
 }
 QUERIES = {"GET /tracks/{track}/mixer": "?job={job}"}
 FORMS = {
@@ -189,6 +208,11 @@ BODIES: dict[str, dict[str, Any]] = {
     "PATCH /api/v1/jobs/{job}": {"priority": 1},
     "POST /api/v1/imports": {"address": "spotify:track:6rqhFgbbKwnb9MLmUQDhG6"},
     "POST /api/v1/imports/{import}/choose": {"positions": [0]},
+    "POST /api/v1/tracks/{track}/cues": {"position_ms": 2500},
+    "PATCH /api/v1/cues/{cue}": {"label": "Other"},
+    "POST /api/v1/tracks/{track}/grid": {"factor": 0.5},
+    "POST /api/v1/covers": {"track_ids": ["{track}"]},
+    "POST /api/v1/batches": {"operation": "analyze", "track_ids": ["{track}"]},
 }
 
 
@@ -359,6 +383,12 @@ def everything(world: World) -> list[Any]:
         "import_items",
         "cue_points",
         "users WHERE email <> 'second@example.org'",
+        "batch_jobs",
+        "batch_members",
+        "analysis_jobs",
+        "grid_corrections",
+        "grids",
+        "cover_jobs",
     )
     return [
         world.connection.execute(f"SELECT * FROM {table} ORDER BY 1".encode()).fetchall()

@@ -80,6 +80,36 @@ def test_a_page_of_users_reads_no_more_than_it_shows(world: World) -> None:
     assert read < 3000, f"the page read {read} rows"
 
 
+def test_a_page_of_batches_counts_those_of_the_page_only(
+    world: World, dsn: str, postgres: Throwaway
+) -> None:
+    """Two thousand batches of five: each page counts the members of its own batches."""
+    with psycopg.connect(f"{postgres.superuser_dsn} {dsn.rpartition(' ')[2]}") as superuser:
+        superuser.execute("SET session_replication_role = replica")
+        superuser.execute(
+            "INSERT INTO tracks (title, user_id) SELECT 'Song ' || n, 1 FROM generate_series(1, 5) n"
+        )
+        superuser.execute(
+            """INSERT INTO batch_jobs (user_id, model, track_ids, inserted_at)
+               SELECT 1, 'spectral', (SELECT array_agg(id) FROM tracks), now() - n * interval '1 minute'
+               FROM generate_series(1, 2000) n"""
+        )
+        superuser.execute(
+            """INSERT INTO batch_members (batch_id, track_id, position, reason)
+               SELECT b.id, t.id, row_number() OVER (PARTITION BY b.id), 'x' FROM batch_jobs b, tracks t"""
+        )
+    world.connection.execute("ANALYZE batch_jobs, batch_members, tracks")
+    middle = world.one("SELECT inserted_at, id FROM batch_jobs ORDER BY 1 DESC OFFSET 1000 LIMIT 1")
+    for at, id_ in ((None, None), (middle["inserted_at"], middle["id"])):
+        plan = world.connection.execute(
+            b"EXPLAIN (ANALYZE, FORMAT JSON) " + statement("batch_list").encode(),
+            {"user_id": 1, "before_at": at, "before_id": id_, "size": 51},
+        ).fetchone()
+        assert plan is not None
+        read = _rows_read(plan["QUERY PLAN"][0]["Plan"])
+        assert read < 3000, f"read {read} rows"
+
+
 def _rows_read(node: dict[str, object]) -> float:
     here = 0.0
     if "Relation Name" in node:

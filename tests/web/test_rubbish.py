@@ -18,9 +18,9 @@ from starlette.testclient import TestClient
 
 from sfa.config import Config
 from sfa.web.app import create_app
+from tests.web.checked import token
 from tests.web.conftest import ADDRESS, Served, sign_in_token
 from tests.web.rows import World
-from tests.web.test_api import token
 
 NASTY = [
     "", " ", "0", "-1", "1e400", "NaN", "null", "true", "[]", "{}", "\x00", "a\x00b", "\r\nX: y", "'", '"', "';--",

@@ -7,24 +7,10 @@ from uuid import UUID
 from sfa.db import Row
 from sfa.web.addresses import identity
 from sfa.web.api.answer import Answer
-from sfa.web.api.operation import Call, Parameter
-from sfa.web.api.paging import MOST, before_of, number, size_of
+from sfa.web.api.operation import Call
+from sfa.web.api.paging import before_of, piece_of, size_of
 from sfa.web.api.shapes import paged, shaped
 from sfa.web.failures import Missing
-from sfa.web.pages.page import PAGE_SIZE
-
-ITEMS = (
-    Parameter(
-        "after",
-        "The position after which the piece begins: the `next` of the piece before it.",
-        {"type": "integer", "minimum": 0},
-    ),
-    Parameter(
-        "limit",
-        "How many items a piece has.",
-        {"type": "integer", "minimum": 1, "maximum": MOST, "default": PAGE_SIZE},
-    ),
-)
 
 
 async def imports_list(call: Call) -> Answer:
@@ -57,8 +43,7 @@ async def import_items(call: Call) -> Answer:
     """A piece of what was found."""
     id_ = _id(call)
     await _import(call, id_)
-    size = number(call.query, "limit", PAGE_SIZE, 1, MOST)
-    after = number(call.query, "after", -1, 0, 999_999_999)
+    size, after = piece_of(call.query)
     rows = await call.session.all(
         "api_import_items", id=id_, user_id=call.user.id, after=after, size=size + 1
     )

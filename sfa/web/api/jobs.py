@@ -26,7 +26,7 @@ async def jobs_list(call: Call) -> Answer:
 
 async def job_show(call: Call) -> Answer:
     """One job with its attempts."""
-    return Answer(await _detail(call, _id(call)))
+    return Answer(await detail(call, _id(call)))
 
 
 async def job_kinds(call: Call) -> Answer:
@@ -63,7 +63,7 @@ async def job_make(call: Call) -> Answer:
         if kind not in known:
             raise Unusable(f"There is no such kind of job. There are: {', '.join(known)}.", 422)
         raise Missing("There is no such track, or it belongs to somebody else.")
-    return Answer(await _detail(call, job["id"]), 201, f"/api/v1/jobs/{job['id']}")
+    return Answer(await detail(call, job["id"]), 201, f"/api/v1/jobs/{job['id']}")
 
 
 async def job_cancel(call: Call) -> Answer:
@@ -88,7 +88,7 @@ async def job_move(call: Call) -> Answer:
         raise Missing
     if row["moved"] is False or row["prioritised"] is False:
         raise Unusable("This job does not wait any more.", 409)
-    return Answer(await _detail(call, _id(call)))
+    return Answer(await detail(call, _id(call)))
 
 
 async def _steer(call: Call, statement: str, otherwise: str) -> Answer:
@@ -97,10 +97,11 @@ async def _steer(call: Call, statement: str, otherwise: str) -> Answer:
         raise Missing
     if not row["done"]:
         raise Unusable(otherwise, 409)
-    return Answer(await _detail(call, _id(call)))
+    return Answer(await detail(call, _id(call)))
 
 
-async def _detail(call: Call, job_id: UUID) -> dict[str, Any]:
+async def detail(call: Call, job_id: UUID) -> dict[str, Any]:
+    """A job of the user's with its attempts; `Missing` where it is somebody else's."""
     row = await call.session.one("api_job", id=job_id, user_id=call.user.id)
     if row is None:
         raise Missing

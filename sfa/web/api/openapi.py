@@ -12,7 +12,8 @@ from starlette.responses import JSONResponse, Response
 
 from sfa.web.api.operation import Operation
 from sfa.web.api.operations import BASE, OPERATIONS
-from sfa.web.api.schemas import ERRORS, SCHEMAS, ref
+from sfa.web.api.schemas import ERRORS, SCHEMAS
+from sfa.web.api.vocabulary import ref
 
 Json = dict[str, Any]
 ABOUT = (
@@ -47,7 +48,7 @@ def document() -> Json:
         "info": {"title": "Sound Forge Alchemy", "version": _version(), "description": ABOUT},
         "servers": [{"url": "/"}],
         "security": [{"token": []}],
-        "tags": [{"name": name} for name in ("tracks", "jobs", "imports", "installation")],
+        "tags": [{"name": name} for name in dict.fromkeys(o.tag for o in OPERATIONS)],
         "paths": paths,
         "components": {
             "schemas": SCHEMAS,

@@ -7,6 +7,7 @@ the same schema that the document shows.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -68,6 +69,7 @@ class Operation:
         answer: name of the schema of the answer, or its media type; None: it has no body.
         status: of success.
         large: whether the body may be as large as an upload.
+        most: bytes of a body that is JSON, at most.
     """
 
     method: str
@@ -83,6 +85,7 @@ class Operation:
     answer: str | None = None
     status: int = 200
     large: bool = False
+    most: int = LARGEST
     description: str = ""
 
     @property
@@ -121,22 +124,36 @@ class Operation:
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind != "application/json":
             raise Unusable("Send JSON, with content-type application/json.", 415)
-        text = await _limited(request)
-        try:
-            body = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise Unusable("The body is not JSON.", 400) from error
+        text = await _limited(request, self.most)
+        body = parsed(text)
         check(self.body, body)
         return body, text
 
 
-async def _limited(request: Request) -> bytes:
+async def _limited(request: Request, most: int) -> bytes:
     text = bytearray()
     async for chunk in request.stream():
         text += chunk
-        if len(text) > LARGEST:
-            raise Unusable(f"A body has at most {LARGEST:,} bytes.", 413)
+        if len(text) > most:
+            raise Unusable(f"A body has at most {most:,} bytes.", 413)
     return bytes(text)
+
+
+def parsed(text: bytes) -> Any:
+    """What a body says, held to the standard: numbers are finite, and characters are whole; Python's reader allows more."""
+    try:
+        body = json.loads(text, parse_constant=_finite, parse_float=_finite)
+        json.dumps(body, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as error:
+        raise Unusable("The body is not JSON.", 400) from error
+    return body
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(text)
+    return value
 
 
 def allow(request: Request, scope: str) -> None:

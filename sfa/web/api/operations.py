@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from sfa.web.api import events, imports, installation, jobs, tracks
+from sfa.web.api import batches, covers, cues, events, grid, imports, installation, jobs, tracks
 from sfa.web.api.operation import Operation, Parameter
-from sfa.web.api.paging import PAGING
+from sfa.web.api.paging import PAGING, PIECES
 from sfa.web.pages.jobs import CHOICES
+from sfa.web.routes.covers import media_cover
 from sfa.web.routes.media import media_stem, media_track
 from sfa.web.routes.track_export import media_export
 
@@ -85,6 +86,47 @@ OPERATIONS: tuple[Operation, ...] = (
         summary="What was made of a track's separations", answer="Exports",
     ),
     Operation(
+        method="GET", path="/tracks/{id}/cover", name="getCover", tag="tracks", raw=media_cover,
+        summary="The cover of a track's album", answer="image/*",
+    ),
+    Operation(
+        method="POST", path="/covers", name="fetchCovers", tag="tracks", handler=covers.covers_ask, scope="write",
+        summary="Have the missing covers fetched of many tracks, or of all of an import", body="NewCovers",
+        answer="JobDetail", status=201,
+    ),
+    Operation(
+        method="GET", path="/tracks/{id}/grid", name="getGrid", tag="grid", handler=grid.grid_show,
+        summary="The beat grid that counts", answer="Grid",
+    ),
+    Operation(
+        method="POST", path="/tracks/{id}/grid", name="correctGrid", tag="grid", handler=grid.grid_correct, scope="write",
+        summary="Double, halve, shift, tap or set it, without another analysis", body="CorrectGrid", answer="Grid",
+    ),
+    Operation(
+        method="DELETE", path="/tracks/{id}/grid", name="resetGrid", tag="grid", handler=grid.grid_reset, scope="write",
+        summary="Take every correction back", answer="Grid",
+    ),
+    Operation(
+        method="GET", path="/tracks/{id}/cues", name="listCues", tag="cues", handler=cues.cues_list,
+        summary="The cue points and loops of a track", answer="Cues",
+    ),
+    Operation(
+        method="POST", path="/tracks/{id}/cues", name="createCue", tag="cues", handler=cues.cue_make, scope="write",
+        summary="Set a cue point or a loop", body="NewCue", answer="Cue", status=201,
+    ),
+    Operation(
+        method="GET", path="/cues/{id}", name="getCue", tag="cues", handler=cues.cue_show,
+        summary="A cue point or a loop", answer="Cue",
+    ),
+    Operation(
+        method="PATCH", path="/cues/{id}", name="changeCue", tag="cues", handler=cues.cue_change, scope="write",
+        summary="Move it, name it, make it of another kind", body="ChangeCue", answer="Cue",
+    ),
+    Operation(
+        method="DELETE", path="/cues/{id}", name="deleteCue", tag="cues", handler=cues.cue_delete, scope="write",
+        summary="Delete it; an automatic one does not come back", status=204,
+    ),
+    Operation(
         method="GET", path="/stems/{id}/audio", name="getStemAudio", tag="tracks", raw=media_stem,
         summary="A stem's audio, in ranges", query=DOWNLOAD, answer=AUDIO,
     ),
@@ -135,10 +177,36 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         method="GET", path="/imports/{id}/items", name="listImportItems", tag="imports", handler=imports.import_items,
-        summary="What an import found", query=imports.ITEMS, answer="ImportItems",
+        summary="What an import found", query=PIECES, answer="ImportItems",
     ),
     Operation(
         method="POST", path="/imports/{id}/choose", name="chooseImport", tag="imports", handler=imports.import_choose,
         scope="write", summary="Have some of it, or all", body="Choice", answer="Chosen",
+    ),
+    Operation(
+        method="GET", path="/batches", name="listBatches", tag="batches", handler=batches.batches_list,
+        summary="Your batches, newest first", query=PAGING, answer="Batches",
+    ),
+    Operation(
+        method="POST", path="/batches", name="createBatch", tag="batches", handler=batches.batch_make, scope="write",
+        summary="One operation on many tracks, or on all of an import", body="NewBatch", most=512 * 1024, answer="Batch",
+        status=201,
+    ),
+    Operation(
+        method="GET", path="/batches/{id}", name="getBatch", tag="batches", handler=batches.batch_show,
+        summary="A batch and how far it is", answer="Batch",
+    ),
+    Operation(
+        method="GET", path="/batches/{id}/members", name="listBatchMembers", tag="batches", handler=batches.batch_members,
+        summary="The tracks of a batch, and what became of each", query=batches.MEMBERS, answer="BatchMembers",
+    ),
+    Operation(
+        method="POST", path="/batches/{id}/retry", name="retryBatch", tag="batches", handler=batches.batch_retry,
+        scope="write", summary="Start afresh what failed or was refused", query=batches.RETRY, answer="BatchSteered",
+    ),
+    Operation(
+        method="POST", path="/batches/{id}/cancel", name="cancelBatch", tag="batches", handler=batches.batch_cancel,
+        scope="write", summary="Stop whatever has not ended; what runs ends within its grace period",
+        answer="BatchSteered",
     ),
 )  # fmt: skip

@@ -1,4 +1,8 @@
-"""Read which page of a list is asked for: ``limit`` (1 to 200, else 50) and ``before``, the ``next`` of the page before it."""
+"""Read which page of a list is asked for: ``limit`` (1 to 200, else 50) and ``before``, the ``next`` of the page before it.
+
+What has an order of its own (an import's items, a batch's members) comes in pieces: ``after`` is the ``next`` of the piece
+before it.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +20,18 @@ PAGING = (
     Parameter(
         "limit",
         "How many items a page has.",
+        {"type": "integer", "minimum": 1, "maximum": MOST, "default": PAGE_SIZE},
+    ),
+)
+PIECES = (
+    Parameter(
+        "after",
+        "The position after which the piece begins: the `next` of the piece before it.",
+        {"type": "integer", "minimum": 0},
+    ),
+    Parameter(
+        "limit",
+        "How many items a piece has.",
         {"type": "integer", "minimum": 1, "maximum": MOST, "default": PAGE_SIZE},
     ),
 )
@@ -39,3 +55,8 @@ def number(query: Mapping[str, str], name: str, default: int, low: int, high: in
 def before_of(query: Mapping[str, str]) -> tuple[datetime | None, UUID | None]:
     """Where the page begins."""
     return key_parts(query.get("before", "")[:200])
+
+
+def piece_of(query: Mapping[str, str]) -> tuple[int, int]:
+    """How many items are asked for, and the position after which; positions count from 0."""
+    return size_of(query), number(query, "after", -1, 0, 999_999_999)

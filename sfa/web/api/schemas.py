@@ -3,51 +3,23 @@ them, and the tests hold every answer to them."""
 
 from __future__ import annotations
 
-from typing import Any
-
-Json = dict[str, Any]
-
-ID: Json = {"type": "string", "format": "uuid"}
-TIME: Json = {"type": "string", "format": "date-time"}
-TEXT: Json = {"type": "string"}
-COUNT: Json = {"type": "integer", "minimum": 0}
-
-
-def maybe(schema: Json) -> Json:
-    """The same, or null."""
-    return {"anyOf": [schema, {"type": "null"}]}
-
-
-def ref(name: str) -> Json:
-    """Another of the schemas."""
-    return {"$ref": f"#/components/schemas/{name}"}
-
-
-def record(description: str, needed: Json, optional: Json | None = None) -> Json:
-    """An object with exactly these members."""
-    return {
-        "type": "object",
-        "description": description,
-        "properties": needed | (optional or {}),
-        "required": list(needed),
-        "additionalProperties": False,
-    }
-
-
-def page(of: str) -> Json:
-    """One page of a list."""
-    return record(
-        f"One page of {of}, newest first. `next` is the `before` of the page after; null: this is the last one.",
-        {"items": {"type": "array", "items": ref(of)}, "next": maybe(TEXT)},
-    )
-
-
-STATUS: Json = {
-    "type": "string",
-    "enum": ["waiting", "running", "retrying", "completed", "failed", "cancelled"],
-}
-ERROR_KIND: Json = {"type": "string", "enum": ["input", "resource", "internal", "crash", "timeout"]}
-NUMBER: Json = {"type": "number"}
+from sfa.web.api.batch_schemas import BATCHES
+from sfa.web.api.cue_schemas import CUES
+from sfa.web.api.track_schemas import BY_HAND
+from sfa.web.api.vocabulary import (
+    COUNT,
+    ERROR_KIND,
+    ID,
+    NUMBER,
+    STATUS,
+    TEXT,
+    TIME,
+    Json,
+    maybe,
+    page,
+    record,
+    ref,
+)  # fmt: skip
 
 JOB: Json = {
     "id": ID,
@@ -126,6 +98,7 @@ SCHEMAS: dict[str, Json] = {
             "album": maybe(TEXT),
             "source": {"type": "string", "enum": ["upload", "link", "spotify"]},
             "has_audio": {"type": "boolean"},
+            "has_cover": {"type": "boolean"},
             "energy": maybe(NUMBER),
             "rms_db": maybe(NUMBER),
             "peak_db": maybe(NUMBER),
@@ -346,6 +319,9 @@ SCHEMAS: dict[str, Json] = {
         {"positions": maybe({"type": "array", "items": COUNT, "maxItems": 10_000})},
     ),
     "Chosen": record("How many downloads were enqueued.", {"enqueued": COUNT}),
+    **BATCHES,
+    **CUES,
+    **BY_HAND,
 }
 
 ERRORS = {

@@ -8,15 +8,15 @@ from uuid import UUID
 
 from sfa.db import Session
 from sfa.web.failures import Missing
-
-SHOWN = 50
+from sfa.web.pages.page import PAGE_SIZE, key_parts, page_key
 
 
 @dataclass(frozen=True, slots=True)
 class Batches:
-    """A user's latest batches."""
+    """A user's batches, newest first."""
 
     user_id: int
+    before: str = ""
     name: ClassVar[str] = "batches"
     pieces: ClassVar[tuple[str, ...]] = ("batches",)
 
@@ -25,12 +25,18 @@ class Batches:
         return topic.startswith(("batch", "track"))
 
     def query(self) -> dict[str, str]:
-        """Nothing: there is one list."""
-        return {}
+        """Where the page begins."""
+        return {"before": self.before} if self.before else {}
 
     async def load(self, session: Session) -> dict[str, Any]:
-        """The newest batches."""
-        return {"batches": await session.all("batch_list", user_id=self.user_id, size=SHOWN)}
+        """The rows, and where the next page begins."""
+        at, last = key_parts(self.before)
+        rows = await session.all(
+            "batch_list", user_id=self.user_id, before_at=at, before_id=last, size=PAGE_SIZE + 1
+        )
+        more, rows = len(rows) > PAGE_SIZE, rows[:PAGE_SIZE]
+        older = page_key(rows[-1]["inserted_at"], rows[-1]["id"]) if more else ""
+        return {"batches": rows, "older": older, "before": self.before}
 
 
 @dataclass(frozen=True, slots=True)

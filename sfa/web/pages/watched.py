@@ -57,7 +57,7 @@ PAGES: dict[str, Callable[[Request], Page]] = {
     "track": lambda request: Track(user(request).id, track_of(request), job_of(request)),
     "jobs": lambda request: Jobs(user(request).id, Filter.asked(request.query_params)),
     "job": _job,
-    "batches": lambda request: Batches(user(request).id),
+    "batches": lambda request: Batches(user(request).id, request.query_params.get("before", "")),
     "batch": _batch,
     "news": lambda request: News(user(request).id),
     "models": _models,

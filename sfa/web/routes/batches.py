@@ -1,4 +1,5 @@
-"""GET /batches and /batches/{id}: many tracks, one operation. POST /batches/{id}: retry what failed, cancel the rest."""
+"""GET /batches and /batches/{id}: many tracks, one operation. POST /batches/{id}: retry what failed, cancel the rest, or
+``restart``: what failed and what was cancelled."""
 
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ from sfa.web.services import html, services, user
 
 async def batches(request: Request) -> Response:
     """The list."""
-    page = Batches(user(request).id)
+    page = Batches(user(request).id, request.query_params.get("before", ""))
     async with services(request).database.session() as session:
         values = await page.load(session)
     return html(request, "batches.html", stream=stream_address(page), **values)
@@ -30,14 +31,18 @@ async def batch(request: Request) -> Response:
 
 
 async def batch_steer(request: Request) -> Response:
-    """``retry`` or ``cancel``."""
+    """``retry``, ``restart`` or ``cancel``."""
     which = identity(request.path_params["id"])
     async with request.form(max_files=0, max_fields=2) as form:
         verb = str(form.get("verb") or "")
-    if verb not in ("retry", "cancel"):
+    if verb not in ("retry", "restart", "cancel"):
         raise Unusable("Say whether to retry or to cancel.", 400)
+    who = {"id": which, "user_id": user(request).id}
     async with services(request).database.session() as session:
-        row = await session.one(f"batch_{verb}", id=which, user_id=user(request).id)
+        if verb == "cancel":
+            row = await session.one("batch_cancel", **who)
+        else:
+            row = await session.one("batch_retry", cancelled=verb == "restart", **who)
     if row is None:
         raise Missing
     return done(request, f"/batches/{which}")

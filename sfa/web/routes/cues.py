@@ -28,7 +28,7 @@ async def cue_add(request: Request) -> Response:
     if at is None:
         raise Unusable("Say where: a place in seconds.", 400)
     track_id = track_of(request)
-    values = {"track_id": track_id, "user_id": user(request).id, "position_ms": at, "label": label, "snap": snap}  # fmt: skip
+    values = {"track_id": track_id, "user_id": user(request).id, "position_ms": at, "label": label, "colour": None, "snap": snap}  # fmt: skip
     async with services(request).database.transaction() as session:
         if kind == "loop_in":
             if end is None or end <= at:
