@@ -497,9 +497,11 @@ CREATE TRIGGER sfa_queue_after_delete AFTER DELETE ON procrastinate_jobs
     REFERENCING OLD TABLE AS old_rows
     FOR EACH STATEMENT EXECUTE FUNCTION sfa_queue_after_delete();
 
+-- Its WHEN is short, because it is parsed anew for every statement.
 CREATE FUNCTION sfa_job_guard_status() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF current_setting('sfa.mirroring', true) IS DISTINCT FROM 'on' THEN
+    IF current_setting('sfa.mirroring', true) IS DISTINCT FROM 'on'
+       AND (OLD.status, OLD.priority, OLD.scheduled_at) IS DISTINCT FROM (NEW.status, NEW.priority, NEW.scheduled_at) THEN
         PERFORM sfa_refuse(TG_TABLE_NAME || '_status_follows_queue', 'status, priority and scheduled_at of a job follow the queue and are not set by hand',
             'Use SELECT sfa_cancel(id), sfa_retry(id), sfa_prioritise(id, n) or sfa_reschedule(id, at).');
     END IF;
@@ -558,7 +560,7 @@ BEGIN
         EXECUTE format('CREATE TRIGGER sfa_job_before_insert BEFORE INSERT ON %I FOR EACH ROW EXECUTE FUNCTION sfa_job_before_insert()', t);
         EXECUTE format('CREATE TRIGGER sfa_job_after_insert AFTER INSERT ON %I REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION sfa_job_after_insert()', t);
         EXECUTE format('CREATE TRIGGER sfa_job_after_delete AFTER DELETE ON %I REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION sfa_job_after_delete()', t);
-        EXECUTE format('CREATE TRIGGER sfa_job_guard_status BEFORE UPDATE OF status, priority, scheduled_at ON %I FOR EACH ROW WHEN (current_setting(''sfa.mirroring'', true) IS DISTINCT FROM ''on'' AND (OLD.status, OLD.priority, OLD.scheduled_at) IS DISTINCT FROM (NEW.status, NEW.priority, NEW.scheduled_at)) EXECUTE FUNCTION sfa_job_guard_status()', t);
+        EXECUTE format('CREATE TRIGGER sfa_job_guard_status BEFORE UPDATE OF status, priority, scheduled_at ON %I FOR EACH ROW WHEN (current_setting(''sfa.mirroring'', true) IS DISTINCT FROM ''on'') EXECUTE FUNCTION sfa_job_guard_status()', t);
     END LOOP;
 END $$;
 -- Named to run before sfa_job_before_insert: triggers fire in the order of their names.
