@@ -2,6 +2,9 @@
 
 A slot is free again when its job's work is done, not only when that is written: the next claim goes out beside the
 batch of completions. Four times as many may wait to be written as there are slots.
+
+Where very short jobs go by many at a time, a batch of completions waits for the claim that is under way (10 ms at most):
+the ends of what it brings are written with it, half as many statements for the same jobs.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
-from sfa.db import Database
+from sfa.db import Database, Session
 from sfa.errors import DatabaseUnavailable, Refused
 from sfa.queue.attempt import Attempt, Claimed, Stop
 from sfa.queue.completion import Completions
@@ -24,6 +27,9 @@ log = logging.getLogger(__name__)
 POLL_SECONDS = 1.0
 MOST = 1000
 """Jobs that a worker takes at a time at most, as the queues' limit on concurrency."""
+MANY = 8
+"""Jobs a claim from which on completions wait for the next claim's: with fewer there is nothing to be gained."""
+GATHER_SECONDS = 0.01
 
 
 class Consumer:
@@ -52,7 +58,9 @@ class Consumer:
         self._wake = asyncio.Event()
         self._draining = False
         self._claiming = asyncio.Lock()
-        self._completions = Completions(db)
+        self._completions = Completions(db, gather=self._gather)
+        self._claimed = 0
+        self._answered = asyncio.Event()
         self._writing: set[UUID] = set()
         self.running: dict[UUID, tuple[Attempt, asyncio.Task[None]]] = {}
 
@@ -86,23 +94,44 @@ class Consumer:
 
     async def run_once(self) -> None:
         """Fill the free slots."""
-        async with self._claiming, self._db.session() as session:
-            if self._draining:
-                return
-            # From here on: whatever wakes it until now is in the numbers.
-            self._wake.clear()
-            writing = len(self._writing)
-            rows = await session.all(
-                "queue_claim",
-                worker=self._worker,
-                queue=self._queue,
-                slots=MOST,
-                lease=self._lease,
-                running=len(self.running) - writing,
-                writing=writing,
-            )
-            for row in rows:
-                self._begin(Claimed(**row))
+        self._answered.clear()
+        try:
+            async with self._claiming, self._db.session() as session:
+                await self._claim(session)
+        finally:
+            self._answered.set()
+
+    async def _claim(self, session: Session) -> None:
+        if self._draining:
+            return
+        # From here on: whatever wakes it until now is in the numbers.
+        self._wake.clear()
+        writing = len(self._writing)
+        rows = await session.all(
+            "queue_claim",
+            worker=self._worker,
+            queue=self._queue,
+            slots=MOST,
+            lease=self._lease,
+            running=len(self.running) - writing,
+            writing=writing,
+        )
+        self._claimed = len(rows)
+        for row in rows:
+            self._begin(Claimed(**row))
+
+    async def _gather(self) -> None:
+        """Let the ends of the next claim's jobs join those that wait, where the claims are large."""
+        if self._claimed < MANY:
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(GATHER_SECONDS):
+                # What ended now has freed slots: the claim for them begins with the loop's next turn.
+                await asyncio.sleep(0)
+                while self._completions.waiting < 2 * self._claimed and not self._answered.is_set():
+                    await self._answered.wait()
+                    # Its jobs take their first step, and a short one ends with it.
+                    await asyncio.sleep(0)
 
     def _begin(self, claimed: Claimed) -> None:
         attempt = Attempt(claimed, self._db, self._written_soon, completions=self._completions)

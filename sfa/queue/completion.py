@@ -9,12 +9,14 @@ Limit: attempts with results of their own are not for here: their rows and their
 
 Options:
     most: completions a statement (500).
+    gather: awaited before a batch is taken; more may be about to end.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -46,11 +48,19 @@ class _Waiting:
 class Completions:
     """The completions of one worker; see the module."""
 
-    def __init__(self, db: Database, *, most: int = MOST) -> None:
+    def __init__(
+        self, db: Database, *, most: int = MOST, gather: Callable[[], Awaitable[None]] | None = None
+    ) -> None:
         self._db = db
         self._most = most
+        self._gather = gather
         self._waiting: list[_Waiting] = []
         self._writer: asyncio.Task[None] | None = None
+
+    @property
+    def waiting(self) -> int:
+        """How many wait for the next batch."""
+        return len(self._waiting)
 
     async def put(self, job: int, token: UUID, certificate: str | None) -> None:
         """Complete an attempt; returns when it is written. `StaleLease`: somebody else's by now."""
@@ -66,6 +76,8 @@ class Completions:
         batch: list[_Waiting] = []
         try:
             while self._waiting:
+                if self._gather is not None:
+                    await self._gather()
                 batch, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
                 await self._settle(batch)
         finally:

@@ -32,6 +32,9 @@ INSERT INTO job_kinds (task_name, queue_name, domain_table, arguments, max_attem
     ('processing', 'processing', 'processing_jobs', '{track_id,model,operation,options,preview}', 2),
     ('analysis', 'analysis', 'analysis_jobs', '{track_id}', 2);
 
+-- listed_as is what lists of one state go by: the status, but one that runs is still among those that wait. So a job that
+-- begins changes no column of any index, its new version stays in the old one's page, and no index gets an entry. Which
+-- ones run, a handful, the queue rows say (status 'doing').
 CREATE TABLE download_jobs (
     id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     track_id uuid NOT NULL REFERENCES tracks ON DELETE CASCADE,
@@ -40,6 +43,7 @@ CREATE TABLE download_jobs (
     address text NOT NULL,
     then_model text DEFAULT 'htdemucs' REFERENCES models,
     status job_status NOT NULL DEFAULT 'waiting',
+    listed_as job_status NOT NULL GENERATED ALWAYS AS (CASE status WHEN 'running' THEN 'waiting' ELSE status END) STORED,
     progress real NOT NULL DEFAULT 0,
     stage text,
     error text,
@@ -55,7 +59,7 @@ CREATE TABLE download_jobs (
     CONSTRAINT download_jobs_progress_range CHECK (progress BETWEEN 0 AND 100),
     CONSTRAINT download_jobs_finished_at CHECK ((status IN ('completed', 'failed', 'cancelled')) = (finished_at IS NOT NULL)),
     CONSTRAINT download_jobs_failed_says_why CHECK (status <> 'failed' OR error IS NOT NULL)
-) WITH (fillfactor = 70);
+) WITH (fillfactor = 50);
 
 CREATE TABLE processing_jobs (
     id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
@@ -68,6 +72,7 @@ CREATE TABLE processing_jobs (
     options jsonb NOT NULL DEFAULT '{}',
     preview boolean NOT NULL DEFAULT false,
     status job_status NOT NULL DEFAULT 'waiting',
+    listed_as job_status NOT NULL GENERATED ALWAYS AS (CASE status WHEN 'running' THEN 'waiting' ELSE status END) STORED,
     progress real NOT NULL DEFAULT 0,
     stage text,
     error text,
@@ -105,7 +110,7 @@ CREATE TABLE processing_jobs (
     CONSTRAINT processing_jobs_progress_range CHECK (progress BETWEEN 0 AND 100),
     CONSTRAINT processing_jobs_finished_at CHECK ((status IN ('completed', 'failed', 'cancelled')) = (finished_at IS NOT NULL)),
     CONSTRAINT processing_jobs_failed_says_why CHECK (status <> 'failed' OR error IS NOT NULL)
-) WITH (fillfactor = 70);
+) WITH (fillfactor = 50);
 -- A double click is one job: the same work can't wait or run twice at a time. By finished_at, which the named CHECK ties
 -- to the status: a job that begins then changes no indexed column, so its new version needs no new index entries.
 CREATE UNIQUE INDEX processing_jobs_one_active ON processing_jobs (track_id, operation, model, md5(options::text), preview)
@@ -118,6 +123,7 @@ CREATE TABLE analysis_jobs (
     task_name text NOT NULL DEFAULT 'analysis' REFERENCES job_kinds,
     operation analysis_operation NOT NULL DEFAULT 'analyze',
     status job_status NOT NULL DEFAULT 'waiting',
+    listed_as job_status NOT NULL GENERATED ALWAYS AS (CASE status WHEN 'running' THEN 'waiting' ELSE status END) STORED,
     progress real NOT NULL DEFAULT 0,
     stage text,
     error text,
@@ -132,7 +138,7 @@ CREATE TABLE analysis_jobs (
     CONSTRAINT analysis_jobs_progress_range CHECK (progress BETWEEN 0 AND 100),
     CONSTRAINT analysis_jobs_finished_at CHECK ((status IN ('completed', 'failed', 'cancelled')) = (finished_at IS NOT NULL)),
     CONSTRAINT analysis_jobs_failed_says_why CHECK (status <> 'failed' OR error IS NOT NULL)
-) WITH (fillfactor = 70);
+) WITH (fillfactor = 50);
 CREATE UNIQUE INDEX analysis_jobs_one_active ON analysis_jobs (track_id, operation)
     WHERE finished_at IS NULL;
 

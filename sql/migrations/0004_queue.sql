@@ -108,6 +108,13 @@ CREATE INDEX procrastinate_jobs_sfa_due_idx ON procrastinate_jobs (scheduled_at)
 -- Procrastinate asks these two whether a lock is held; this one knows without looking through every active job.
 CREATE INDEX procrastinate_jobs_sfa_lock_idx ON procrastinate_jobs (lock) WHERE status IN ('todo', 'doing') AND lock IS NOT NULL;
 DROP INDEX procrastinate_jobs_id_lock_idx_v1, procrastinate_jobs_queue_name_idx_v1;
+-- Procrastinate's own rules, under their names: rows without a lock are left out, for an entry of theirs keeps nobody off.
+DROP INDEX procrastinate_jobs_lock_idx_v1, procrastinate_jobs_queueing_lock_idx_v1, idx_procrastinate_jobs_worker_not_null;
+CREATE UNIQUE INDEX procrastinate_jobs_lock_idx_v1 ON procrastinate_jobs (lock) WHERE status = 'doing' AND lock IS NOT NULL;
+CREATE UNIQUE INDEX procrastinate_jobs_queueing_lock_idx_v1 ON procrastinate_jobs (queueing_lock)
+    WHERE status = 'todo' AND queueing_lock IS NOT NULL;
+-- What runs, and with whom: the only entry that a job without a lock gets when it begins, but for its new version's key.
+CREATE INDEX procrastinate_jobs_sfa_doing_idx ON procrastinate_jobs (worker_id) WHERE status = 'doing';
 -- Forgetting a worker must not rewrite the million jobs that it finished, as the foreign key's SET NULL would.
 ALTER TABLE procrastinate_jobs DROP CONSTRAINT procrastinate_jobs_worker_id_fkey;
 CREATE FUNCTION sfa_worker_after_delete() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -311,6 +318,7 @@ $$;
 -- What a statement did to queue rows: the queue row's state moves the domain row's; Procrastinate's events (the same
 -- ones, written at once instead of row by row); the ends that come from outside; and the bells. A claim and a batch of
 -- completions, which are nearly all statements, take a short way without joins: all rows went from the one state to the other.
+-- (OFFSET 0: an UPDATE carries each whole row along that it is joined with, args and all, in case its own row was locked.)
 -- Written anew, with one UPDATE a domain table, whenever a kind of job is added: SQL that is put together at run time
 -- would be planned anew with every statement.
 CREATE FUNCTION sfa_write_mirror() RETURNS trigger LANGUAGE plpgsql AS $write$
@@ -325,11 +333,11 @@ BEGIN
             IF change.became = 'doing' THEN
                 UPDATE %1$I d SET status = 'running', attempt = n.attempts + 1, priority = n.priority, scheduled_at = n.scheduled_at,
                     started_at = now(), finished_at = NULL, error = NULL, error_kind = NULL
-                FROM new_rows n WHERE d.queue_job_id = n.id;
+                FROM (SELECT id, attempts, priority, scheduled_at FROM new_rows OFFSET 0) n WHERE d.queue_job_id = n.id;
             ELSE
                 UPDATE %1$I d SET status = 'completed', attempt = n.attempts, priority = n.priority, scheduled_at = n.scheduled_at,
                     finished_at = now(), progress = 100, stage = NULL, error = NULL, error_kind = NULL
-                FROM new_rows n WHERE d.queue_job_id = n.id;
+                FROM (SELECT id, attempts, priority, scheduled_at FROM new_rows OFFSET 0) n WHERE d.queue_job_id = n.id;
             END IF;
         END IF;
 $f$, kinds.domain_table, kinds.tasks);
@@ -489,9 +497,11 @@ CREATE TRIGGER sfa_queue_after_delete AFTER DELETE ON procrastinate_jobs
     REFERENCING OLD TABLE AS old_rows
     FOR EACH STATEMENT EXECUTE FUNCTION sfa_queue_after_delete();
 
+-- Its WHEN is short, because it is parsed anew for every statement.
 CREATE FUNCTION sfa_job_guard_status() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF current_setting('sfa.mirroring', true) IS DISTINCT FROM 'on' THEN
+    IF current_setting('sfa.mirroring', true) IS DISTINCT FROM 'on'
+       AND (OLD.status, OLD.priority, OLD.scheduled_at) IS DISTINCT FROM (NEW.status, NEW.priority, NEW.scheduled_at) THEN
         PERFORM sfa_refuse(TG_TABLE_NAME || '_status_follows_queue', 'status, priority and scheduled_at of a job follow the queue and are not set by hand',
             'Use SELECT sfa_cancel(id), sfa_retry(id), sfa_prioritise(id, n) or sfa_reschedule(id, at).');
     END IF;
@@ -550,7 +560,7 @@ BEGIN
         EXECUTE format('CREATE TRIGGER sfa_job_before_insert BEFORE INSERT ON %I FOR EACH ROW EXECUTE FUNCTION sfa_job_before_insert()', t);
         EXECUTE format('CREATE TRIGGER sfa_job_after_insert AFTER INSERT ON %I REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION sfa_job_after_insert()', t);
         EXECUTE format('CREATE TRIGGER sfa_job_after_delete AFTER DELETE ON %I REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION sfa_job_after_delete()', t);
-        EXECUTE format('CREATE TRIGGER sfa_job_guard_status BEFORE UPDATE OF status, priority, scheduled_at ON %I FOR EACH ROW WHEN ((OLD.status, OLD.priority, OLD.scheduled_at) IS DISTINCT FROM (NEW.status, NEW.priority, NEW.scheduled_at)) EXECUTE FUNCTION sfa_job_guard_status()', t);
+        EXECUTE format('CREATE TRIGGER sfa_job_guard_status BEFORE UPDATE OF status, priority, scheduled_at ON %I FOR EACH ROW WHEN (current_setting(''sfa.mirroring'', true) IS DISTINCT FROM ''on'') EXECUTE FUNCTION sfa_job_guard_status()', t);
     END LOOP;
 END $$;
 -- Named to run before sfa_job_before_insert: triggers fire in the order of their names.

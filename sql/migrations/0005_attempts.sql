@@ -270,7 +270,7 @@ BEGIN
     ), completed AS (
         UPDATE procrastinate_jobs j SET status = 'succeeded', attempts = j.attempts + 1, scheduled_at = NULL,
             abort_requested = false, worker_id = NULL
-        FROM ended WHERE j.id = ended.job_id AND j.status = 'doing'
+        WHERE j.id = ANY (ARRAY(SELECT job_id FROM ended)) AND j.status = 'doing'
     )
     SELECT job_id, token FROM ended;
 END $$;

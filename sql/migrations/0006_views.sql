@@ -3,14 +3,14 @@
 
 CREATE VIEW sfa_jobs AS
     SELECT 'download' AS kind, id, queue_job_id, track_id, user_id, address AS detail, status, progress, stage, error,
-           error_kind, attempt, priority, scheduled_at, inserted_at, started_at, finished_at FROM download_jobs
+           error_kind, attempt, priority, scheduled_at, inserted_at, started_at, finished_at, listed_as FROM download_jobs
     UNION ALL
     SELECT task_name, id, queue_job_id, track_id, user_id,
            CASE operation WHEN 'export' THEN coalesce(options ->> 'package', 'mix') ELSE model END, status, progress, stage, error,
-           error_kind, attempt, priority, scheduled_at, inserted_at, started_at, finished_at FROM processing_jobs
+           error_kind, attempt, priority, scheduled_at, inserted_at, started_at, finished_at, listed_as FROM processing_jobs
     UNION ALL
     SELECT 'analysis', id, queue_job_id, track_id, user_id, operation::text, status, progress, stage, error,
-           error_kind, attempt, priority, scheduled_at, inserted_at, started_at, finished_at FROM analysis_jobs;
+           error_kind, attempt, priority, scheduled_at, inserted_at, started_at, finished_at, listed_as FROM analysis_jobs;
 
 -- What runs (it has a lease and no verdict yet), and every attempt that has ended.
 CREATE VIEW sfa_attempts AS

@@ -5,10 +5,10 @@ DECLARE
     t text;
 BEGIN
     FOREACH t IN ARRAY '{download_jobs,processing_jobs,analysis_jobs}'::text[] LOOP
-        -- A page of one state, and counts of it (capped), without reading the other million.
-        EXECUTE format('CREATE INDEX %I ON %I (user_id, status, inserted_at DESC, id DESC)', t || '_state_idx', t);
+        -- A page of one state, and counts of it (capped), without reading the other million: what runs is found by its queue row.
+        EXECUTE format('CREATE INDEX %I ON %I (user_id, listed_as, inserted_at DESC, id DESC)', t || '_state_idx', t);
         -- How many ended in the last hour, and how.
-        EXECUTE format('CREATE INDEX %I ON %I (user_id, finished_at DESC) INCLUDE (status) WHERE finished_at IS NOT NULL', t || '_finished_idx', t);
+        EXECUTE format('CREATE INDEX %I ON %I (user_id, finished_at DESC) INCLUDE (listed_as) WHERE finished_at IS NOT NULL', t || '_finished_idx', t);
     END LOOP;
 END $$;
 

@@ -27,6 +27,7 @@ CREATE TABLE imports (
     -- Where the next page begins; NULL once the list is whole.
     next_offset integer DEFAULT 0,
     status job_status NOT NULL DEFAULT 'waiting',
+    listed_as job_status NOT NULL GENERATED ALWAYS AS (CASE status WHEN 'running' THEN 'waiting' ELSE status END) STORED,
     progress real NOT NULL DEFAULT 0,
     stage text,
     error text,
@@ -47,11 +48,11 @@ CREATE TABLE imports (
     CONSTRAINT imports_failed_says_why CHECK (status <> 'failed' OR error IS NOT NULL)
 ) WITH (fillfactor = 70);
 CREATE INDEX imports_page_idx ON imports (user_id, inserted_at DESC, id DESC);
-CREATE INDEX imports_state_idx ON imports (user_id, status, inserted_at DESC, id DESC);
-CREATE INDEX imports_finished_idx ON imports (user_id, finished_at DESC) INCLUDE (status) WHERE finished_at IS NOT NULL;
+CREATE INDEX imports_state_idx ON imports (user_id, listed_as, inserted_at DESC, id DESC);
+CREATE INDEX imports_finished_idx ON imports (user_id, finished_at DESC) INCLUDE (listed_as) WHERE finished_at IS NOT NULL;
 CREATE INDEX imports_reason_idx ON imports (user_id, error_kind, inserted_at DESC, id DESC) WHERE error_kind IS NOT NULL;
 -- A double click is one import.
-CREATE UNIQUE INDEX imports_one_active ON imports (user_id, spotify_id) WHERE status IN ('waiting', 'running', 'retrying');
+CREATE UNIQUE INDEX imports_one_active ON imports (user_id, spotify_id) WHERE finished_at IS NULL;
 
 -- facts: what tags are made of, and what the right recording is told by: artists, album_artist, track_number,
 -- disc_number, date, isrc, cover_url.
@@ -119,7 +120,7 @@ DECLARE
     found record;
     job uuid;
 BEGIN
-    SELECT id INTO job FROM download_jobs WHERE track_id = _track AND status IN ('waiting', 'running', 'retrying') LIMIT 1;
+    SELECT id INTO job FROM download_jobs WHERE track_id = _track AND finished_at IS NULL LIMIT 1;
     IF job IS NOT NULL THEN
         RETURN job;
     END IF;
@@ -141,7 +142,7 @@ UPDATE job_kinds SET arguments = arguments || '{audio_address}' WHERE task_name 
 
 ALTER TABLE download_jobs ADD COLUMN audio_address text,
     ADD CONSTRAINT download_jobs_audio_address_http CHECK (audio_address ~* '^https?://[^\s/]+' AND length(audio_address) <= 2000);
-CREATE UNIQUE INDEX download_jobs_one_active ON download_jobs (track_id) WHERE status IN ('waiting', 'running', 'retrying');
+CREATE UNIQUE INDEX download_jobs_one_active ON download_jobs (track_id) WHERE finished_at IS NULL;
 
 -- ---------------------------------------------------------------- one INSERT is one import
 
@@ -292,7 +293,7 @@ BEGIN
         SELECT * INTO track FROM tracks WHERE user_id = parent.user_id AND spotify_id = item.spotify_id FOR NO KEY UPDATE;
         job := NULL;
         IF NOT sfa_has_audio(track.id, track.audio_key) THEN
-            SELECT id INTO job FROM download_jobs WHERE track_id = track.id AND status IN ('waiting', 'running', 'retrying') LIMIT 1;
+            SELECT id INTO job FROM download_jobs WHERE track_id = track.id AND finished_at IS NULL LIMIT 1;
             IF job IS NULL THEN
                 INSERT INTO download_jobs (track_id, address, audio_address, then_model)
                 VALUES (track.id, 'https://open.spotify.com/track/' || item.spotify_id, item.audio_address, parent.then_model)
@@ -347,6 +348,7 @@ CREATE TABLE cover_jobs (
     -- The longer side in pixels, at most.
     size integer NOT NULL DEFAULT 640,
     status job_status NOT NULL DEFAULT 'waiting',
+    listed_as job_status NOT NULL GENERATED ALWAYS AS (CASE status WHEN 'running' THEN 'waiting' ELSE status END) STORED,
     progress real NOT NULL DEFAULT 0,
     stage text,
     error text,
@@ -395,17 +397,17 @@ CREATE TRIGGER sfa_job_guard_status BEFORE UPDATE OF status ON cover_jobs FOR EA
 
 CREATE OR REPLACE VIEW sfa_jobs AS
     SELECT 'download' AS kind, id, queue_job_id, track_id, user_id, address AS detail, status, progress, stage, error,
-           error_kind, attempt, priority, scheduled_at, inserted_at, started_at, finished_at FROM download_jobs
+           error_kind, attempt, priority, scheduled_at, inserted_at, started_at, finished_at, listed_as FROM download_jobs
     UNION ALL
     SELECT task_name, id, queue_job_id, track_id, user_id,
            CASE operation WHEN 'export' THEN coalesce(options ->> 'package', 'mix') ELSE model END, status, progress, stage, error,
-           error_kind, attempt, priority, scheduled_at, inserted_at, started_at, finished_at FROM processing_jobs
+           error_kind, attempt, priority, scheduled_at, inserted_at, started_at, finished_at, listed_as FROM processing_jobs
     UNION ALL
     SELECT 'analysis', id, queue_job_id, track_id, user_id, operation::text, status, progress, stage, error,
-           error_kind, attempt, priority, scheduled_at, inserted_at, started_at, finished_at FROM analysis_jobs
+           error_kind, attempt, priority, scheduled_at, inserted_at, started_at, finished_at, listed_as FROM analysis_jobs
     UNION ALL
     SELECT 'import', id, queue_job_id, NULL, user_id, coalesce(title, address), status, progress, stage, error,
-           error_kind, attempt, priority, scheduled_at, inserted_at, started_at, finished_at FROM imports
+           error_kind, attempt, priority, scheduled_at, inserted_at, started_at, finished_at, listed_as FROM imports
     UNION ALL
     SELECT 'covers', id, queue_job_id, NULL, user_id, 'covers', status, progress, stage, error,
-           error_kind, attempt, priority, scheduled_at, inserted_at, started_at, finished_at FROM cover_jobs;
+           error_kind, attempt, priority, scheduled_at, inserted_at, started_at, finished_at, listed_as FROM cover_jobs;

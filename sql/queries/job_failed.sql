@@ -1,7 +1,7 @@
 -- The latest failures that still stand: the same work has not succeeded, nor been started again, since.
 -- Of very many failures the newest 200 are looked at.
 SELECT j.id, j.kind, j.detail, j.status, j.progress, j.error, j.error_kind, j.attempt, j.finished_at, j.track_id, coalesce(t.title, j.detail) AS title, t.artist
-FROM (SELECT * FROM sfa_jobs WHERE user_id = %(user_id)s AND status = 'failed' ORDER BY inserted_at DESC, id DESC LIMIT 200) j
+FROM (SELECT * FROM sfa_jobs WHERE user_id = %(user_id)s AND listed_as = 'failed' ORDER BY inserted_at DESC, id DESC LIMIT 200) j
 LEFT JOIN tracks t ON t.id = j.track_id
 WHERE NOT EXISTS (
     SELECT FROM sfa_jobs later

@@ -247,6 +247,73 @@ async def test_a_worker_may_run_a_job_again_that_it_still_runs_and_keeps_them_ap
     await consumer.running[second][1]
 
 
+async def short_jobs(rig: Rig, count: int) -> None:
+    """So many that wait, ten of which may run at a time."""
+    async with rig.db.session() as session:
+        await session.connection.execute(
+            "UPDATE queues SET concurrency = 10 WHERE name = 'default'"
+        )
+        await session.connection.execute(
+            "INSERT INTO procrastinate_jobs (queue_name, task_name) SELECT 'default', 'x' FROM generate_series(1, %s)",
+            [count],
+        )
+
+
+async def written(rig: Rig, count: int) -> int:
+    """Wait until so many attempts have ended; in how many transactions."""
+    for _ in range(3000):
+        async with rig.db.session() as session:
+            row = await (
+                await session.connection.execute(
+                    "SELECT count(*) AS n, count(DISTINCT ended_at) AS batches FROM attempts"
+                )
+            ).fetchone()
+        assert row is not None
+        if row["n"] == count:
+            return int(row["batches"])
+        await asyncio.sleep(0.01)
+    raise AssertionError("the ends were not written")
+
+
+async def test_the_ends_of_two_large_claims_are_one_statement(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sfa.queue.claim.GATHER_SECONDS", 60)
+    await short_jobs(rig, 20)
+    consumer = Consumer(
+        rig.db, rig.keeper, worker=rig.worker, queue="default", lease=9,
+        execute=lambda attempt: attempt.finish(Completed()),
+    )  # fmt: skip
+    running = asyncio.create_task(consumer.run())
+    try:
+        assert await written(rig, 20) == 1
+    finally:
+        running.cancel()
+
+
+async def test_a_claim_that_hangs_keeps_no_end_from_being_written(rig: Rig, dsn: str) -> None:
+    go = asyncio.Event()
+
+    async def execute(attempt: Attempt) -> None:
+        await go.wait()
+        await attempt.finish(Completed())
+
+    await short_jobs(rig, 20)
+    consumer = Consumer(
+        rig.db, rig.keeper, worker=rig.worker, queue="default", lease=9, execute=execute
+    )
+    await consumer.run_once()
+    assert len(consumer.running) == 10
+    async with await psycopg.AsyncConnection.connect(dsn) as blocker:
+        await blocker.execute("LOCK TABLE queues IN ACCESS EXCLUSIVE MODE")
+        running = asyncio.create_task(consumer.run())
+        go.set()
+        await written(rig, 10)
+        await blocker.rollback()
+    await written(rig, 20)
+    running.cancel()
+
+
 async def test_a_silent_server_does_not_hang_the_keeper(rig: Rig, dsn: str) -> None:
     """A statement that never answers ends by its own limit, so that the keeper gets to know it."""
     async with await psycopg.AsyncConnection.connect(dsn) as blocker:

@@ -120,3 +120,47 @@ def test_an_abort_of_a_running_job_is_heard_by_either_worker(db: Connection, dsn
         "procrastinate_queue_v1#analysis": payload,
         "procrastinate_any_queue_v1": payload,
     }
+
+
+DOMAIN = {"analysis": "analysis_jobs", "processing": "processing_jobs", "download": "download_jobs"}
+
+
+@pytest.mark.parametrize("kind", DOMAIN)
+def test_a_job_that_begins_adds_to_no_index_of_its_table(db: Connection, kind: str) -> None:
+    """All of its row's indexes stay as they are: the new version lies in the old one's page (a HOT update)."""
+    address = ", address" if kind == "download" else ""
+    value = ", 'https://example.org/a'" if kind == "download" else ""
+    db.execute(
+        "WITH made AS (INSERT INTO tracks (title, audio_key) SELECT 'a', 'a' FROM generate_series(1, 200) RETURNING id)"
+        f" INSERT INTO {DOMAIN[kind]} (track_id{address}) SELECT id{value} FROM made".encode()
+    )
+    with db.transaction():
+        db.execute("UPDATE procrastinate_jobs SET status = 'doing'")
+        row = db.execute(
+            "SELECT n_tup_upd AS all, n_tup_hot_upd AS hot FROM pg_stat_xact_user_tables WHERE relname = %s",
+            [DOMAIN[kind]],
+        ).fetchone()
+    assert row is not None
+    assert row["all"] == 200
+    # The last row of a page may find no room there.
+    assert row["hot"] >= 190
+    said = db.execute(
+        f"SELECT DISTINCT status::text, listed_as::text FROM {DOMAIN[kind]}".encode()
+    ).fetchall()
+    assert said == [{"status": "running", "listed_as": "waiting"}]
+
+
+def test_nobody_can_hold_a_lock_twice_and_jobs_without_one_are_in_no_index_of_locks(
+    db: Connection,
+) -> None:
+    jobs = waiting(db, count=3)
+    db.execute("UPDATE procrastinate_jobs SET status = 'doing' WHERE id = ANY (%s)", [jobs])
+    db.execute("UPDATE procrastinate_jobs SET lock = 'deck' WHERE id = %s", [jobs[0]])
+    with pytest.raises(psycopg.errors.UniqueViolation, match="procrastinate_jobs_lock_idx_v1"):
+        db.execute("UPDATE procrastinate_jobs SET lock = 'deck' WHERE id = %s", [jobs[1]])
+    later = waiting(db, count=2)
+    db.execute("UPDATE procrastinate_jobs SET queueing_lock = 'deck' WHERE id = %s", [later[0]])
+    with pytest.raises(
+        psycopg.errors.UniqueViolation, match="procrastinate_jobs_queueing_lock_idx_v1"
+    ):
+        db.execute("UPDATE procrastinate_jobs SET queueing_lock = 'deck' WHERE id = %s", [later[1]])

@@ -110,6 +110,47 @@ def test_a_page_of_batches_counts_those_of_the_page_only(
         assert read < 3000, f"read {read} rows"
 
 
+@pytest.mark.parametrize(
+    ("name", "status"),
+    [
+        ("job_page_state", "running"), ("job_page_state", "waiting"), ("job_page_state", "retrying"),
+        ("job_counts", ""), ("job_running", ""), ("job_waiting", ""),
+    ],
+)  # fmt: skip
+def test_what_runs_is_found_among_very_many_that_wait(
+    world: World, name: str, status: str, dsn: str, postgres: Throwaway
+) -> None:
+    """A job that runs is still listed among those that wait: it is found by its queue row, not by reading them all."""
+    tracks = [world.track(f"Song {n}") for n in range(3)]
+    for track in tracks:
+        world.job(track)
+    world.claim()
+    with psycopg.connect(f"{postgres.superuser_dsn} {dsn.rpartition(' ')[2]}") as superuser:
+        superuser.execute("SET session_replication_role = replica")
+        superuser.execute(
+            """INSERT INTO processing_jobs (track_id, user_id, engine, model, queue_job_id, inserted_at)
+               SELECT gen_random_uuid(), sfa_local_owner(), 'spectral', 'spectral', 1000000 + n,
+                      now() + n * interval '1 second' FROM generate_series(1, 20000) n"""
+        )
+    world.connection.execute("ANALYZE processing_jobs, procrastinate_jobs, tracks")
+    values = {
+        "user_id": 1, "kind": None, "detail": None, "reason": None, "since": None,
+        "before_at": None, "before_id": None, "size": 51, "status": status or None, "q": "",
+    }  # fmt: skip
+    plan = world.connection.execute(
+        b"EXPLAIN (ANALYZE, FORMAT JSON) " + statement(name).encode(), values
+    ).fetchone()
+    assert plan is not None
+    assert _rows_read(plan["QUERY PLAN"][0]["Plan"]) < 3000
+    rows = world.connection.execute(statement(name).encode(), values).fetchall()
+    if name == "job_counts":
+        counts = {row["status"]: row["n"] for row in rows}
+        assert (counts["running"], counts["waiting"], counts["retrying"]) == (3, 1000, 0)
+    elif "running" in (status, name.removeprefix("job_")):
+        assert {row["status"] for row in rows} == {"running"}
+        assert len(rows) == 3
+
+
 def _rows_read(node: dict[str, object]) -> float:
     here = 0.0
     if "Relation Name" in node:
