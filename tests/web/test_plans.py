@@ -114,7 +114,7 @@ def test_a_page_of_batches_counts_those_of_the_page_only(
     ("name", "status"),
     [
         ("job_page_state", "running"), ("job_page_state", "waiting"), ("job_page_state", "retrying"),
-        ("job_counts", ""), ("job_running", ""), ("job_waiting", ""),
+        ("job_counts", ""), ("job_running", ""), ("job_waiting", ""), ("schedule_coming", ""),
     ],
 )  # fmt: skip
 def test_what_runs_is_found_among_very_many_that_wait(
