@@ -42,6 +42,15 @@ SETTINGS: dict[str, tuple[str, tuple[str, ...]]] = {
 }  # fmt: skip
 """What settings are in a person's words, and where they take effect; of others `Config`'s own text is shown."""
 
+EDITABLE = frozenset(
+    {
+        "model", "upload_limit_mb", "lease_seconds", "grace_seconds", "drain_seconds", "children_ready", "download_http",
+        "download_sites", "audio_providers", "sign_up", "rate_limit", "mail_from", "spotify_market",
+    }
+)  # fmt: skip
+"""What an administrator may set on the page. Not: where data, keys and programs lie, where secrets are sent, which addresses are
+open to whom; who sits at the machine sets those."""
+
 
 @dataclass(frozen=True, slots=True)
 class Setting:
@@ -54,6 +63,10 @@ class Setting:
     changed: str | None
     what: str
     where: tuple[str, ...]
+    given: str
+    """What a form begins with: the text that stands in the file or would count."""
+    kind: str
+    """How it is asked for: "" (it is not), text, number, choice."""
 
 
 def settings(config: Config, sources: dict[str, tuple[str, str]]) -> list[Setting]:
@@ -77,9 +90,19 @@ def settings(config: Config, sources: dict[str, tuple[str, str]]) -> list[Settin
                 changed,
                 what,
                 where,
+                "" if secret else text,
+                _kind(each.name, default) if source != "environment" else "",
             )
         )
     return shown
+
+
+def _kind(name: str, default: object) -> str:
+    if name not in EDITABLE:
+        return ""
+    if isinstance(default, bool):
+        return "choice"
+    return "number" if isinstance(default, int | float) else "text"
 
 
 @functools.cache
@@ -89,7 +112,9 @@ def documented() -> dict[str, str]:
     for entry in re.split(r"\n {8}(?! )", Config.__doc__ or ""):
         names, colon, text = entry.partition(": ")
         if colon and re.fullmatch(r"[a-z_, ]+", names):
-            found |= dict.fromkeys(names.split(", "), " ".join(text.split()).rstrip("."))
+            found |= dict.fromkeys(
+                names.split(", "), " ".join(text.replace("``", "").split()).rstrip(".")
+            )
     return found
 
 

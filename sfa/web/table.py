@@ -27,7 +27,7 @@ from sfa.web.routes.news import news, news_steer
 from sfa.web.routes.ports import port_steer, ports
 from sfa.web.routes.queues import queue_steer, queues
 from sfa.web.routes.schedule import schedule, schedule_steer
-from sfa.web.routes.settings import settings_choose, settings_show
+from sfa.web.routes.settings import setting_change, settings_choose, settings_show
 from sfa.web.routes.spotify import spotify_callback, spotify_connect, spotify_forget
 from sfa.web.routes.stems_live import media_piece, stems_live
 from sfa.web.routes.storage import storage, storage_steer
@@ -108,6 +108,7 @@ def routes(config: Config) -> list[Route | Mount]:
         Route("/models/{name}", model_steer, methods=["POST"]),
         Route("/settings", settings_show),
         Route("/settings", settings_choose, methods=["POST"]),
+        Route("/settings/{name}", setting_change, methods=["POST"]),
         Route("/media/stems/{id}", media_stem),
         Route("/media/tracks/{id}", media_track),
         Route("/media/pieces/{job}/{stem}/{number:int}", media_piece),

@@ -83,6 +83,7 @@ TABLE = {
     "POST /models/{queue}": "admin",
     "GET /settings": "own",
     "POST /settings": "own",
+    "POST /settings/{queue}": "admin",
     "GET /jobs": "own",
     "POST /jobs/bulk": "own",
     "GET /jobs/{job}": "owned",

@@ -4,6 +4,7 @@ import hashlib
 import json
 import sys
 import time
+import tomllib
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
@@ -197,3 +198,57 @@ def _wait(holds: "object") -> None:
     while not holds():  # type: ignore[operator]
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def test_an_administrator_sets_a_setting_and_takes_it_back(
+    owner: TestClient, world: World, web_config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SFA_VAR", str(web_config.var))
+    monkeypatch.delenv("SFA_RATE_LIMIT", raising=False)
+    file = web_config.var / "sfa.toml"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text('# mine\nmail_from = "me@example.org"\nrate_limit = 2 # enough\n')
+    form = {"verb": "set", "value": "3.5"}
+    assert owner.post("/settings/rate_limit", data=form).status_code == 303
+    owner.post("/settings/sign_up", data={"verb": "set", "value": "true"})
+    assert file.read_text() == '# mine\nmail_from = "me@example.org"\nrate_limit = 3.5\nsign_up = true\n'  # fmt: skip
+    page = owner.get("/settings").text
+    assert "3.5 after the next start" in page
+    assert "True after the next start" in page
+    owner.post("/settings/rate_limit", data={"verb": "default"})
+    assert "rate_limit" not in file.read_text()
+    hostile = 'x"\nkeys = "stolen'
+    owner.post("/settings/mail_from", data={"verb": "set", "value": hostile})
+    assert tomllib.loads(file.read_text()) == {"mail_from": hostile, "sign_up": True}
+    told = world.connection.execute("SELECT target FROM audit_log WHERE action = 'setting.change' ORDER BY id").fetchall()  # fmt: skip
+    assert [row["target"] for row in told][:3] == ["rate_limit = 3.5", "sign_up = true", "rate_limit: the default"]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "status"),
+    [
+        ("rate_limit", "many", 422), ("rate_limit", "-1", 422), ("lease_seconds", "1", 422), ("upload_limit_mb", "1.5", 422),
+        ("sign_up", "perhaps", 422), ("database_url", "postgres://x", 404), ("download_private", "true", 404),
+        ("spotdl_python", "/bin/sh", 404), ("no_such", "1", 404),
+    ],
+)  # fmt: skip
+def test_what_no_start_would_take_is_not_written(
+    owner: TestClient, web_config: Config, monkeypatch: pytest.MonkeyPatch, name: str, value: str, status: int,
+) -> None:  # fmt: skip
+    monkeypatch.setenv("SFA_VAR", str(web_config.var))
+    file = web_config.var / "sfa.toml"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("# as it was\n")
+    answer = owner.post(f"/settings/{name}", data={"verb": "set", "value": value})
+    assert answer.status_code == status
+    assert file.read_text() == "# as it was\n"
+
+
+def test_what_the_environment_sets_is_not_set_here(
+    owner: TestClient, web_config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SFA_VAR", str(web_config.var))
+    monkeypatch.setenv("SFA_RATE_LIMIT", "4")
+    answer = owner.post("/settings/rate_limit", data={"verb": "set", "value": "2"})
+    assert answer.status_code == 409
+    assert not (web_config.var / "sfa.toml").exists()
