@@ -13,7 +13,7 @@ import pytest
 
 from sfa.features import CAMELOT, PITCHES, Analysis
 from sfa.ports.child import InputError
-from sfa.ports.children import analysis, instruments, tempo
+from sfa.ports.children import analysis, fourier, instruments, tempo
 from sfa.ports.children.audio import Track
 from sfa.ports.children.score import RATE, Score
 from tests.children import music
@@ -168,3 +168,24 @@ def test_by_hand_through_a_pipe(song: Path, tmp_path: Path) -> None:
 def test_a_request_without_audio_is_refused() -> None:
     with pytest.raises(InputError, match="audio"):
         analysis.analyze(music.call({"op": "analyze"}))
+
+
+def test_transforms_keep_single_precision_and_come_back() -> None:
+    rows = np.random.default_rng(3).standard_normal((5, 2048)).astype(np.float32)
+    spectra = fourier.forward(rows)
+    assert (spectra.dtype, spectra.shape) == (np.complex64, (5, 1025))
+    truth = np.fft.rfft(rows.astype(np.float64)) / 2048
+    assert np.abs(spectra - truth).max() < 1e-6 * np.abs(truth).max()
+    again = fourier.back(spectra, 2048)
+    assert again.dtype == np.float32
+    assert np.abs(again - rows).max() < 1e-5
+
+
+def test_a_cold_start_imports_nothing_that_takes_longer_than_the_work() -> None:
+    script = (
+        "import sys; from sfa.ports.children import analyzer; analyzer.load(); print(*sys.modules)"
+    )
+    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)  # fmt: skip
+    loaded = set(told.stdout.split())
+    assert "numpy" in loaded
+    assert not {"scipy", "librosa", "numba", "numpy.ma", "numpy.random"} & loaded

@@ -14,6 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from sfa.ports.children.beats import median
 from sfa.ports.children.tempo import Onsets
 from sfa.ports.children.tempo_model import BARS
 
@@ -67,7 +68,7 @@ def features(
 
 def _harmony(beats: Array, chroma: NDArray[np.float32], rate: float) -> Array:
     """Return how much the chroma after each beat differs from that before it."""
-    reach = 0.75 * float(np.median(np.diff(beats)))
+    reach = 0.75 * median(np.diff(beats))
     frames = np.arange(len(chroma)) / rate
 
     def at(times: Array) -> Array:

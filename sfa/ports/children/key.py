@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import scipy.fft
 from numpy.typing import NDArray
 
 from sfa.features import PITCHES
+from sfa.ports.children import fourier
 
 RATE: Final = 11025
 WINDOW: Final = 8192
@@ -53,7 +53,7 @@ class Pitches:
     """Feed mono samples at 11,025 Hz, then call ``finish`` once."""
 
     def __init__(self) -> None:
-        self._window = np.blackman(WINDOW).astype(np.float32)
+        self._window = np.blackman(WINDOW).astype(np.float32) * np.float32(WINDOW)
         self._rest = np.zeros(WINDOW // 2, np.float32)
         # Fine bins of every frame, twice: as keys are told, and as chords are.
         self._rows: list[tuple[Array, Array]] = []
@@ -94,7 +94,7 @@ class Pitches:
         return chroma
 
     def _histograms(self, frames: Array) -> tuple[Array, Array]:
-        magnitude = np.abs(scipy.fft.rfft(frames * self._window, axis=1))
+        magnitude = np.abs(fourier.forward(frames * self._window))
         low, high = int(LOWEST * WINDOW / RATE), int(HIGHEST * WINDOW / RATE)
         here, before, after = (magnitude[:, low + k : high + k] for k in (0, -1, 1))
         least = np.maximum(here.max(axis=1, keepdims=True) * RANGE, 1e-4)

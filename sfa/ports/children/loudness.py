@@ -15,9 +15,9 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 import numpy as np
-import scipy.fft
 from numpy.typing import NDArray
 
+from sfa.ports.children import fourier
 from sfa.ports.children.levels import SILENCE
 
 HOP_SECONDS: Final = 0.1
@@ -156,9 +156,9 @@ class Weighting:
 
     def _weigh(self, pieces: Array) -> Array:
         """Weigh (channels, pieces, size); what is left of each is without its overlap."""
-        spectrum = scipy.fft.rfft(pieces, overwrite_x=True)
+        spectrum = fourier.forward(pieces)
         spectrum *= self._response
-        weighted = scipy.fft.irfft(spectrum, self._size, overwrite_x=True)
+        weighted = fourier.back(spectrum, self._size)
         whole: Array = weighted[:, :, self._overlap :]
         return whole
 

@@ -17,10 +17,10 @@ from functools import cache
 from typing import Any, Final
 
 import numpy as np
-import scipy.fft
 from numpy.typing import NDArray
 
 from sfa.features import MFCC
+from sfa.ports.children import fourier
 
 RATE: Final = 22050
 WINDOW: Final = 2048
@@ -61,7 +61,7 @@ class Spectrum:
     """Feed mono samples at 22,050 Hz, then call ``finish`` once."""
 
     def __init__(self) -> None:
-        self._window = np.hanning(WINDOW + 1)[:-1].astype(np.float32)
+        self._window = np.hanning(WINDOW + 1)[:-1].astype(np.float32) * np.float32(WINDOW)
         self._mel = _patches()
         self._bins = np.fft.rfftfreq(WINDOW, 1 / RATE).astype(np.float32)
         self._rest = np.zeros(WINDOW // 2, np.float32)
@@ -100,7 +100,7 @@ class Spectrum:
     def _features(self, samples: Array) -> dict[str, Any]:
         """Return what the spectra of the frames of so many samples say."""
         frames = np.lib.stride_tricks.sliding_window_view(samples, WINDOW)[::HOP]
-        spectrum = scipy.fft.rfft(frames * self._window, axis=1)
+        spectrum = fourier.forward(frames * self._window)
         power = spectrum.real**2 + spectrum.imag**2
         magnitude = np.sqrt(power)
         total = magnitude.sum(axis=1)
@@ -235,5 +235,15 @@ def _cepstrum(decibels: NDArray[Any]) -> Array:
     parts = []
     for start in range(0, len(decibels), 4096):
         part = np.maximum(decibels[start : start + 4096].astype(np.float32), floor)
-        parts.append(scipy.fft.dct(part, axis=1, norm="ortho")[:, :MFCC])
+        parts.append(part @ _cosines())
     return np.concatenate(parts)
+
+
+@cache
+def _cosines() -> Array:
+    """Return the first columns of the orthonormal DCT-II, (bands, MFCC)."""
+    turns = np.outer(np.arange(BANDS) + 0.5, np.arange(MFCC)) * np.pi / BANDS
+    cosines = np.cos(turns) * np.sqrt(2 / BANDS)
+    cosines[:, 0] = np.sqrt(1 / BANDS)
+    columns: Array = cosines.astype(np.float32)
+    return columns

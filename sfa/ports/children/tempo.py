@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import scipy.fft
 from numpy.typing import NDArray
 
 from sfa.ports.children.tempo_model import SPREADS, WEIGHTS
@@ -145,8 +144,8 @@ def correlate(onset: Array, rate: float) -> Array:
     for start in range(0, len(onset) - size + 1, step):
         window = onset[start : start + size]
         window = window - window.mean()
-        spectrum = np.abs(scipy.fft.rfft(window, 2 * size)) ** 2
-        total += scipy.fft.irfft(spectrum)[:size] / (1 - np.arange(size) / (size + rate))
+        spectrum = np.abs(np.fft.rfft(window, 2 * size)) ** 2
+        total += np.fft.irfft(spectrum)[:size] / (1 - np.arange(size) / (size + rate))
     correlation: Array = total / max(total[0], 1e-9)
     return correlation
 
