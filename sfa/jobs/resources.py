@@ -90,11 +90,13 @@ def environment(port: str, device: str, slots: int) -> dict[str, str]:
     # Separations share the cores themselves, with every segment anew (`children.cores`): a lone one has them all.
     share = 1 if port == "demucs_runner" else slots
     threads = str(max(1, (os.cpu_count() or 1) // share))
+    # The analyzer's products are too small to be shared; a second thread of its own does half of the reading (`children.beside`).
+    products = "1" if port == "analyzer" else threads
     return {
         **({} if device.startswith("cuda") else {"CUDA_VISIBLE_DEVICES": ""}),
         "OMP_NUM_THREADS": threads,
-        "OPENBLAS_NUM_THREADS": threads,
-        "MKL_NUM_THREADS": threads,
+        "OPENBLAS_NUM_THREADS": products,
+        "MKL_NUM_THREADS": products,
         "OMP_WAIT_POLICY": "PASSIVE",
         "HF_HUB_OFFLINE": "1",
         **(_ALLOCATOR if port == "demucs_runner" else {}),

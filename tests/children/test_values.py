@@ -289,7 +289,7 @@ def test_weighting_a_stream_is_the_filter_itself(rate: int) -> None:
     exact = signal.sosfilt(loudness.weighting(rate), noise, axis=0)
     for block in (1000, 1 << 18):
         stream = loudness.Weighting(rate, 2)
-        parts = [p for start in range(0, len(noise), block) for p in stream.feed(noise[start : start + block])]  # fmt: skip
-        weighted = np.concatenate([*parts, *stream.finish()], axis=1).T
+        parts = [p for start in range(0, len(noise), block) for p in stream.feed(noise[start : start + block].T)]  # fmt: skip
+        weighted = np.concatenate([p.reshape(2, -1) for p in (*parts, *stream.finish())], axis=1).T
         assert weighted.shape == exact.shape
         assert np.abs(weighted - exact).max() < 1e-4 * np.abs(exact).max()

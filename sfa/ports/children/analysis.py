@@ -1,6 +1,7 @@
 """Analyse a file in one pass: decode once, resample once, one Fourier transform a resolution.
 
-Blocks go through waveform peaks, loudness, down-mix, frame features (22 kHz) and pitches (11 kHz);
+Blocks go through waveform peaks and loudness and, in a thread beside where the processor has one to spare, through down-mix,
+frame features (22 kHz) and pitches (11 kHz);
 tempo, beats, bars, key and structure follow from what those kept. Memory grows by some 15 kB a second
 of audio. Options: ``tempo_min`` and ``tempo_max`` (BPM) bound the tempo.
 Energy is the level of the louder half of the frames, −45 dB as 0 and −6 dB as 1.
@@ -29,9 +30,9 @@ from sfa.features import (
     Series,
 )
 from sfa.ports.child import Call, InputError
-from sfa.ports.children import key, rhythm, spectrum, structure, tempo
+from sfa.ports.children import beside, cores, key, rhythm, spectrum, structure, tempo
 from sfa.ports.children.audio import Track, to_stereo
-from sfa.ports.children.levels import COLUMNS, SILENCE, Meter, decibels, floats, share
+from sfa.ports.children.levels import COLUMNS, SILENCE, Meter, Planes, decibels, floats, share
 from sfa.ports.children.loudness import Loudness
 
 BLOCK: Final = 1 << 18
@@ -62,12 +63,18 @@ def measure(track: Track, call: Call) -> Analysis:
     whole = Feed(track.sample_rate, spectrum.RATE, "HQ", take)
     seen = 0
     call.progress(0, "reading")
-    for block in track.blocks(BLOCK):
-        meter.feed(block)
-        loudness.feed(block)
-        whole.put(mono(block))
-        seen += len(block)
-        call.progress(READING * min(1.0, seen / track.frames), "reading")
+
+    def listen(planes: Planes) -> None:
+        whole.put(mono(planes))
+
+    with beside.worker(listen, cores.limit() > 1) as put:
+        for block in track.blocks(BLOCK):
+            planes = Planes.of(block)
+            put(planes)
+            meter.take(planes)
+            loudness.take(planes)
+            seen += len(block)
+            call.progress(READING * min(1.0, seen / track.frames), "reading")
     whole.end()
     half.end()
     if not seen:
@@ -189,12 +196,14 @@ def _energy(rms: NDArray[np.float32]) -> float:
     return share((level - QUIETEST_DB) / (LOUDEST_DB - QUIETEST_DB)) if level is not None else 0.0
 
 
-def mono(block: NDArray[np.float32]) -> NDArray[np.float32]:
+def mono(block: Planes) -> NDArray[np.float32]:
     """Return a block of any number of channels as one."""
-    if block.shape[1] == 1:
-        return block[:, 0]
-    pair = to_stereo(block)
-    middle: NDArray[np.float32] = (pair[:, 0] + pair[:, 1]) * np.float32(0.5)
+    samples = block.samples
+    if len(samples) == 1:
+        alone: NDArray[np.float32] = samples[0]
+        return alone
+    left, right = samples if len(samples) == 2 else to_stereo(samples.T).T
+    middle: NDArray[np.float32] = (left + right) * np.float32(0.5)
     return middle
 
 

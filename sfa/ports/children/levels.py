@@ -8,7 +8,8 @@ the last columns stay flat. Levels are dB relative to full scale, None for digit
 from __future__ import annotations
 
 import math
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,28 @@ from numpy.typing import NDArray
 COLUMNS: Final = 1000
 # Below this no 24-bit converter has anything to say.
 SILENCE: Final = 1e-7
+SHORT: Final = 1 << 14  # samples whose squares are summed in single precision
+
+
+@dataclass(frozen=True, slots=True)
+class Planes:
+    """A block channel by channel, (channels, frames), and the extremes over its channels, (frames,).
+
+    Along channels that lie side by side numpy is several times slower, so a block is turned once for all who look at it.
+    """
+
+    samples: NDArray[np.float32]
+    low: NDArray[np.float32]
+    high: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, block: NDArray[np.float32]) -> Self:
+        """Turn a block of (frames, channels)."""
+        samples = np.ascontiguousarray(block.T)
+        low = high = samples[0]
+        for channel in samples[1:]:
+            low, high = np.minimum(low, channel), np.maximum(high, channel)
+        return cls(samples, low, high)
 
 
 class Meter:
@@ -32,26 +55,30 @@ class Meter:
         self._high: NDArray[np.float32] = np.zeros(self.columns, np.float32)
 
     def feed(self, block: NDArray[np.float32]) -> None:
-        """Take the next block."""
-        if not len(block):
-            return
-        # Channel by channel: numpy is ten times slower along an axis of two.
-        low = high = block[:, 0]
-        for channel in block.T[1:]:
-            low, high = np.minimum(low, channel), np.maximum(high, channel)
+        """Take the next block of (frames, channels)."""
+        if len(block):
+            self.take(Planes.of(block))
+
+    def take(self, block: Planes) -> None:
+        """Take the next block, turned already; it may not be empty."""
+        low, high = block.low, block.high
         self.peak = max(self.peak, float(high.max()), -float(low.min()))
-        self.squares += float(np.einsum("ij,ij->", block, block, dtype=np.float64))
-        self.values += block.size
+        flat = block.samples.ravel()
+        # Short sums in single precision (pairs of them would add up as exactly), long ones in double.
+        self.squares += sum(
+            float(part @ part) for part in np.array_split(flat, -(-len(flat) // SHORT))
+        )
+        self.values += len(flat)
         first = min(self.seen * self.columns // self.total, self.columns - 1)
-        last = min((self.seen + len(block) - 1) * self.columns // self.total, self.columns - 1)
+        last = min((self.seen + len(low) - 1) * self.columns // self.total, self.columns - 1)
         columns = np.arange(first, last + 1)
         # The first frame of a column c is the least n with n * columns // total == c.
         starts = -(-columns * self.total // self.columns) - self.seen
-        starts = np.clip(starts, 0, len(block) - 1)
+        starts = np.clip(starts, 0, len(low) - 1)
         here = slice(first, last + 1)
         self._low[here] = np.minimum(self._low[here], np.minimum.reduceat(low, starts))
         self._high[here] = np.maximum(self._high[here], np.maximum.reduceat(high, starts))
-        self.seen += len(block)
+        self.seen += len(low)
 
     @property
     def rms(self) -> float:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sfa.ports.children import fourier
-from sfa.ports.children.levels import SILENCE
+from sfa.ports.children.levels import SILENCE, Planes
 
 HOP_SECONDS: Final = 0.1
 ABSOLUTE, RELATIVE = -70.0, -10.0
@@ -40,22 +40,25 @@ class Loudness:
 
     def __init__(self, rate: int, channels: int) -> None:
         self._filter = Weighting(rate, channels)
-        self._gains = np.array(_GAINS.get(channels, (1,) * channels), np.float64)
+        self._gains = [np.float32(gain) for gain in _GAINS.get(channels, (1,) * channels)]
         self._hop = max(1, round(HOP_SECONDS * rate))
         self._powers: list[NDArray[np.float64]] = []
-        self._rest: NDArray[np.float64] = np.zeros(0)
+        self._rest = np.zeros(0, np.float32)
         factor = 4 if rate < 96_000 else 2 if rate < 192_000 else 1
         self._phases = _phases(factor)
         self._runs = _along(self._phases)
         self._bound = float(np.abs(self._phases).sum(axis=0).max(initial=1.0))
-        self._tail = np.zeros((TAPS, channels), np.float32)
+        self._tail = np.zeros((channels, TAPS), np.float32)
         self.peak = 0.0
 
     def feed(self, block: Array) -> None:
-        """Take the next block."""
-        if not len(block):
-            return
-        for weighted in self._filter.feed(block):
+        """Take the next block of (frames, channels)."""
+        if len(block):
+            self.take(Planes.of(block))
+
+    def take(self, block: Planes) -> None:
+        """Take the next block, turned already; it may not be empty."""
+        for weighted in self._filter.feed(block.samples):
             self._take(weighted)
         self._peaks(block)
 
@@ -80,42 +83,51 @@ class Loudness:
         return round(20 * math.log10(self.peak), 2) if self.peak > SILENCE else None
 
     def _take(self, weighted: Array) -> None:
-        """Keep the mean power of every hop of (channels, frames)."""
-        power = np.concatenate([self._rest, self._gains @ np.square(weighted)])
+        """Keep the mean power of every hop of (channels, pieces, frames)."""
+        # In single precision: a hop is short enough for the sum of its pairs to be as good.
+        power = np.zeros(weighted.shape[1:], np.float32)
+        for gain, channel in zip(self._gains, weighted, strict=True):
+            if gain:
+                square = channel * channel
+                power += square if gain == 1 else gain * square
+        power = np.concatenate([self._rest, power.ravel()])
         whole = len(power) // self._hop * self._hop
-        self._powers.append(power[:whole].reshape(-1, self._hop).mean(axis=1))
+        means = power[:whole].reshape(-1, self._hop).mean(axis=1)
+        self._powers.append(means.astype(np.float64))
         self._rest = power[whole:]
 
-    def _peaks(self, block: Array) -> None:
-        for channel in range(block.shape[1]):
-            samples = np.concatenate([self._tail[:, channel], block[:, channel]])
-            size = np.abs(samples)
-            self.peak = max(self.peak, float(size.max()))
-            if not self._phases.size:
-                continue
-            count = (len(samples) - TAPS) // RUN
-            if count:
-                self._between(samples, size, count)
-            # What is left over is shorter than a run.
-            rest = np.lib.stride_tricks.sliding_window_view(samples[count * RUN :], TAPS)
-            self.peak = max(self.peak, float(np.abs(rest @ self._phases).max(initial=0)))
-        self._tail = np.concatenate([self._tail, block])[-TAPS:]
+    def _peaks(self, block: Planes) -> None:
+        sizes = np.maximum(block.high, -block.low)
+        self.peak = max(self.peak, float(sizes.max()))
+        seam = np.concatenate([self._tail, block.samples[:, :TAPS]], axis=1)
+        self._tail = np.concatenate([self._tail, block.samples[:, -TAPS:]], axis=1)[:, -TAPS:]
+        if not self._phases.size:
+            return
+        count = max(0, len(sizes) - TAPS) // RUN
+        if count:
+            self._between(block.samples, sizes, count)
+        # What lies across two blocks, and what is left over: shorter than a run.
+        for part in (seam, block.samples[:, count * RUN :]):
+            if part.shape[1] >= TAPS:
+                few = np.lib.stride_tricks.sliding_window_view(part, TAPS, axis=1)
+                self.peak = max(self.peak, float(np.abs(few @ self._phases).max()))
 
-    def _between(self, samples: Array, size: Array, count: int) -> None:
-        """Oversample the runs that can hold a new peak, the loudest first."""
-        rows = size[: count * RUN].reshape(count, RUN)
+    def _between(self, samples: Array, sizes: Array, count: int) -> None:
+        """Oversample the runs that can hold a new peak in any channel, the loudest first."""
+        rows = sizes[: count * RUN].reshape(count, RUN)
         runs = rows.max(axis=1)
         after = np.empty_like(runs)
         after[:-1] = rows[1:, :TAPS].max(axis=1)
-        after[-1] = size[count * RUN :][:TAPS].max(initial=0)
+        after[-1] = sizes[count * RUN :][:TAPS].max(initial=0)
         highest = np.maximum(runs, after)
-        reaches = np.lib.stride_tricks.sliding_window_view(samples, RUN + TAPS - 1)
-        order = np.argsort(highest)[::-1]
+        reaches = np.lib.stride_tricks.sliding_window_view(samples, RUN + TAPS - 1, axis=1)
+        able = np.flatnonzero(highest * self._bound > self.peak)
+        order = able[np.argsort(highest[able])[::-1]]
         for start in range(0, len(order), 64):
             some = order[start : start + 64]
             if highest[some[0]] * self._bound <= self.peak:
                 return
-            self.peak = max(self.peak, float(np.abs(reaches[some * RUN] @ self._runs).max()))
+            self.peak = max(self.peak, float(np.abs(reaches[:, some * RUN] @ self._runs).max()))
 
 
 class Weighting:
@@ -132,18 +144,20 @@ class Weighting:
         response = np.ones(len(turn), complex)
         for b0, b1, b2, _, a1, a2 in weighting(rate):
             response *= (b0 + turn * (b1 + turn * b2)) / (1 + turn * (a1 + turn * a2))
-        self._response = response.astype(np.complex64)
+        # As `fourier.back` wants it.
+        self._response = (response * self._size).astype(np.complex64)
         self._past = np.zeros((channels, self._overlap), np.float32)
 
-    def feed(self, block: Array) -> Iterator[Array]:
-        """Take (frames, channels); yield (channels, frames) of what is weighted by now."""
-        self._past = np.concatenate([self._past, block.T], axis=1)
+    def feed(self, planes: Array) -> Iterator[Array]:
+        """Take (channels, frames); yield (channels, pieces, frames) of what is weighted by now."""
+        self._past = np.concatenate([self._past, planes], axis=1)
         step = self._size - self._overlap
         count = (self._past.shape[1] - self._overlap) // step
-        pieces = [self._past[:, n * step : n * step + self._size] for n in range(count)]
-        for start in range(0, count, PIECES):
-            weighted = self._weigh(np.stack(pieces[start : start + PIECES], axis=1))
-            yield weighted.reshape(len(weighted), -1)
+        if count > 0:
+            whole = np.lib.stride_tricks.sliding_window_view(self._past, self._size, axis=1)
+            pieces = whole[:, ::step]
+            for start in range(0, count, PIECES):
+                yield self._weigh(pieces[:, start : start + PIECES])
         self._past = self._past[:, count * step :]
 
     def finish(self) -> Iterator[Array]:
@@ -151,7 +165,7 @@ class Weighting:
         left = self._past.shape[1] - self._overlap
         if left > 0:
             whole = np.pad(self._past, ((0, 0), (0, self._size - self._past.shape[1])))
-            yield self._weigh(whole[:, None])[:, 0, :left]
+            yield self._weigh(whole[:, None])[:, :, :left]
             self._past = self._past[:, left:]
 
     def _weigh(self, pieces: Array) -> Array:

@@ -19,7 +19,7 @@ from sfa.ports.child import Call
 from sfa.ports.children import key, rhythm, spectrum
 from sfa.ports.children.analysis import BLOCK, Feed, mono, tempo_range
 from sfa.ports.children.audio import Track
-from sfa.ports.children.levels import SILENCE, share
+from sfa.ports.children.levels import SILENCE, Planes, share
 from sfa.stem_features import StemAnalysis
 
 
@@ -55,7 +55,7 @@ def _drums(track: Track, call: Call) -> tuple[spectrum.Frames, float]:
     feed = Feed(track.sample_rate, spectrum.RATE, "HQ", frames.feed)
     seen = 0
     for block in track.blocks(BLOCK):
-        samples = mono(block)
+        samples = mono(Planes.of(block))
         peak = max(peak, float(np.abs(samples).max(initial=0)))
         feed.put(samples)
         seen += len(block)
@@ -77,7 +77,7 @@ def _harmony(bass: Track, other: Track, call: Call) -> key.Key:
 
 
 def _sum(low: NDArray[np.float32] | None, high: NDArray[np.float32] | None) -> NDArray[np.float32]:
-    parts = [mono(part) for part in (low, high) if part is not None]
+    parts = [mono(Planes.of(part)) for part in (low, high) if part is not None]
     total = np.zeros(max(map(len, parts)), np.float32)
     for part in parts:
         total[: len(part)] += part
