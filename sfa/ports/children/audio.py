@@ -188,7 +188,9 @@ def _transcode(path: Path, call: Call | None) -> IO[bytes]:
     # A playlist in disguise must not make ffmpeg open other files or addresses.
     command += ["-protocol_whitelist", "file,pipe,fd", "-format_whitelist", DEMUXERS]
     command += ["-i", f"file:{path}", "-map", "0:a:0"]
-    command += ["-c:a", "pcm_f32le", "-f", "w64", "-y", f"file:/dev/fd/{target.fileno()}"]
+    # Not Wave64: of more than two channels or 48 kHz, libsndfile takes ffmpeg's floats for whole numbers there.
+    command += ["-c:a", "pcm_f32le", "-f", "wav", "-rf64", "auto", "-y"]
+    command += [f"file:/dev/fd/{target.fileno()}"]
     try:
         with subprocess.Popen(
             command,
