@@ -135,9 +135,13 @@ class Track:
             raise InputError(f"{self.name} is empty; give a file with sound in it")
         try:
             # By descriptor: given a name, libsndfile lets the suffix decide.
-            return self._stack.enter_context(soundfile.SoundFile(file.fileno(), closefd=False))
+            sound = self._stack.enter_context(soundfile.SoundFile(file.fileno(), closefd=False))
+            # Ogg's own order of channels has the centre second; libsndfile hands it on, and fails at more than six of Opus.
+            if sound.channels <= 2 or sound.subtype not in ("VORBIS", "OPUS"):
+                return sound
         except soundfile.LibsndfileError:
-            decoded = self._stack.enter_context(_transcode(path, call))
+            pass
+        decoded = self._stack.enter_context(_transcode(path, call))
         try:
             return self._stack.enter_context(soundfile.SoundFile(decoded.fileno(), closefd=False))
         except soundfile.LibsndfileError:
