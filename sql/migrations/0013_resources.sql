@@ -122,6 +122,10 @@ END $$;
 CREATE TRIGGER sfa_needs_after_delete AFTER DELETE ON procrastinate_jobs
     REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION sfa_needs_after_delete();
 
+-- Where a lease is held. By its own word: the worker's row may be gone (Procrastinate's own worker forgets one whose
+-- heartbeat is late), and what it holds is held all the same.
+CREATE FUNCTION sfa_lease_host(_worker text) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT substring(_worker FROM '@([^@]*)$') $$;
+
 -- What of a queue may start on the worker's host: up to _free jobs in the order of the line, passing over those that there
 -- is no room for. Looks at the first 200 of the line. One claim at a time has a host's resources.
 CREATE FUNCTION sfa_fitting(_queue text, _worker bigint, _free integer, _heads bigint[]) RETURNS bigint[]
@@ -134,12 +138,14 @@ DECLARE
     possible boolean;
     noted integer := 0;
     chosen bigint[] := '{}';
+    reckoned jsonb := '{}';
 BEGIN
+    PERFORM FROM job_kinds WHERE queue_name = _queue FOR SHARE;  -- what kinds need stays so until the leases are written
     PERFORM FROM resources WHERE host IN (here, '*') ORDER BY host, name FOR NO KEY UPDATE;
     -- {"gpu@*": 1, …}: what is not held, by name and scope.
     SELECT coalesce(jsonb_object_agg(r.name || '@' || r.host, r.capacity - (
-        SELECT coalesce(sum((l.held ->> r.name)::numeric), 0) FROM leases l JOIN workers w ON w.id = l.worker_id
-        WHERE l.held ? r.name AND r.host IN (w.host, '*'))), '{}')
+        SELECT coalesce(sum((l.held ->> r.name)::numeric), 0) FROM leases l
+        WHERE l.held ? r.name AND r.host IN (sfa_lease_host(l.worker), '*'))), '{}')
     INTO room FROM resources r WHERE r.host IN (here, '*');
     DELETE FROM resource_waits w USING procrastinate_jobs j WHERE w.host = here AND j.id = w.job_id AND j.status <> 'todo';
     FOR candidate IN
@@ -170,6 +176,7 @@ BEGIN
               AND (candidate.since IS NULL OR (w.since, w.job_id) < (candidate.since, candidate.id))) kept;
         IF fits AND possible THEN
             chosen := chosen || candidate.id;
+            reckoned := reckoned || jsonb_build_object(candidate.id, candidate.needs);
             SELECT room || coalesce(jsonb_object_agg(k.key, k.value::numeric - (candidate.needs ->> split_part(k.key, '@', 1))::numeric), '{}')
             INTO room FROM jsonb_each_text(room) k WHERE candidate.needs ? split_part(k.key, '@', 1);
         ELSIF possible AND noted < 20 THEN
@@ -181,14 +188,19 @@ BEGIN
     chosen := ARRAY(
         SELECT id FROM procrastinate_jobs WHERE id = ANY (chosen) AND status = 'todo' AND scheduled_at IS NULL
         ORDER BY -priority::bigint, id FOR UPDATE SKIP LOCKED);
+    -- What was reckoned with, and no more: needs may have changed until the job was locked. They can't from here on
+    -- (whoever changes a job's locks the job, too).
+    chosen := ARRAY(
+        SELECT j.id FROM procrastinate_jobs j WHERE j.id = ANY (chosen) AND sfa_needs(j.id, j.task_name) = reckoned -> j.id::text
+        ORDER BY -j.priority::bigint, j.id);
     DELETE FROM resource_waits WHERE job_id = ANY (chosen);
     RETURN chosen;
 END $$;
 
 CREATE VIEW sfa_resources AS
     SELECT r.host, r.name, r.capacity,
-           (SELECT coalesce(sum((l.held ->> r.name)::numeric), 0) FROM leases l JOIN workers w ON w.id = l.worker_id
-            WHERE l.held ? r.name AND r.host IN (w.host, '*')) AS used,
+           (SELECT coalesce(sum((l.held ->> r.name)::numeric), 0) FROM leases l
+            WHERE l.held ? r.name AND r.host IN (sfa_lease_host(l.worker), '*')) AS used,
            wait.jobs AS waiting, wait.since AS waiting_since
     FROM resources r CROSS JOIN LATERAL (
         SELECT count(*) AS jobs, min(since) AS since FROM resource_waits w JOIN procrastinate_jobs j ON j.id = w.job_id
