@@ -36,6 +36,27 @@ BEGIN
     RETURN coalesce(low, 0);
 END $$;
 
+-- The same of jobs, by when they were enqueued: what ended before that time has a lower id. (A job of a long transaction,
+-- with a higher one, is found as soon as the time has come for those around it.)
+CREATE FUNCTION sfa_jobs_since(_at timestamptz) RETURNS bigint LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+DECLARE
+    low bigint := (SELECT min(id) FROM procrastinate_jobs);
+    high bigint := (SELECT max(id) + 1 FROM procrastinate_jobs);
+    middle bigint;
+    found bigint;
+BEGIN
+    WHILE low < high LOOP
+        middle := (low + high) / 2;
+        SELECT id INTO found FROM procrastinate_jobs WHERE id >= middle ORDER BY id LIMIT 1;
+        IF found IS NULL OR EXISTS (SELECT FROM procrastinate_events WHERE job_id = found AND type = 'deferred' AND at >= _at) THEN
+            high := middle;
+        ELSE
+            low := found + 1;
+        END IF;
+    END LOOP;
+    RETURN coalesce(low, 0);
+END $$;
+
 -- Reckons the minutes that are over and not reckoned yet, the last two once more (a long transaction may have ended since),
 -- an hour back at most; how many rows were written.
 CREATE FUNCTION sfa_statistics_v1() RETURNS integer LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
