@@ -205,3 +205,33 @@ CREATE VIEW sfa_resources AS
     FROM resources r CROSS JOIN LATERAL (
         SELECT count(*) AS jobs, min(since) AS since FROM resource_waits w JOIN procrastinate_jobs j ON j.id = w.job_id
         WHERE w.needs ? r.name AND r.host IN (w.host, '*') AND j.status = 'todo' AND w.seen_at > now() - interval '10 seconds') wait;
+
+-- Who holds what now.
+CREATE VIEW sfa_holdings AS
+    SELECT r.host, r.name, r.capacity, (l.held ->> r.name)::numeric AS amount, coalesce(j.args ->> 'job_id', j.id::text) AS job,
+           j.task_name AS kind, j.queue_name AS queue, l.worker, l.acquired_at AS since, j.id AS queue_job_id
+    FROM resources r JOIN leases l ON l.held ? r.name AND r.host IN (sfa_lease_host(l.worker), '*')
+    JOIN procrastinate_jobs j ON j.id = l.job_id;
+
+-- Of a queue: how many of its jobs were passed over lately for want of room, and for want of what. A claim notes twenty.
+CREATE FUNCTION sfa_short(_queue text, OUT jobs bigint, OUT names text[]) LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
+    SELECT count(DISTINCT w.job_id), array_agg(DISTINCT need.name ORDER BY need.name)
+    FROM resource_waits w JOIN procrastinate_jobs j ON j.id = w.job_id, jsonb_object_keys(w.needs) AS need (name)
+    WHERE j.queue_name = _queue AND j.status = 'todo' AND w.seen_at > now() - interval '10 seconds'
+$$;
+
+-- Why what is ready in a queue does not start; NULL: nothing is ready, or it is about to start.
+CREATE FUNCTION sfa_obstacle(_queue queues, _ready bigint, _running bigint, _workers bigint, _short bigint) RETURNS text
+LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
+    SELECT CASE
+        WHEN _ready = 0 THEN NULL
+        WHEN (_queue).paused THEN 'paused'
+        WHEN (_queue).breaker = 'open' THEN 'breaker'
+        WHEN _workers = 0 THEN 'worker'
+        WHEN (_queue).breaker = 'half_open' THEN 'trial'
+        WHEN _running >= (_queue).global_concurrency THEN 'limit'
+        WHEN _running >= (_queue).concurrency * _workers THEN 'busy'
+        WHEN _short > 0 THEN 'resource'
+        WHEN NOT EXISTS (SELECT FROM procrastinate_jobs WHERE queue_name = (_queue).name AND status = 'todo' AND scheduled_at IS NULL AND lock IS NULL)
+             AND NOT EXISTS (SELECT FROM sfa_lock_walk((_queue).name, '', 1)) THEN 'lock' END
+$$;

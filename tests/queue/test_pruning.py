@@ -75,5 +75,7 @@ def test_what_is_old_goes_in_pieces_and_the_rest_is_not_looked_at(
 
 def most_rows(plan: dict[str, Any]) -> float:
     """The most rows that any node of a plan has read, thrown away ones too."""
-    mine = (plan["Actual Rows"] + plan.get("Rows Removed by Filter", 0)) * plan["Actual Loops"]
+    mine: float = (plan["Actual Rows"] + plan.get("Rows Removed by Filter", 0)) * plan[
+        "Actual Loops"
+    ]
     return max([mine, *(most_rows(child) for child in plan.get("Plans", []))])
