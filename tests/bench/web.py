@@ -67,9 +67,7 @@ def main(argv: list[str]) -> int:
         filled = f"{options.jobs} jobs, {options.tracks} tracks, filled in {time.monotonic() - began:.0f} s"
         report.note(filled)
         with TemporaryDirectory() as folder:
-            config = Config(
-                var=Path(folder), database_url=server.dsn, rate_limit=0
-            )  # it asks faster than anyone may
+            config = Config(var=Path(folder), database_url=server.dsn, rate_limit=0)  # it asks faster than anyone may
             asyncio.run(measured(report, config, server, options.rounds, options.readers))
     finally:
         server.stop()
