@@ -1,7 +1,8 @@
 """Work for a while and say so in the effects file; the port's program of the "chaos" jobs.
 
 Op ``work``: effects (the file), job, token, and a plan: seconds of work (0), gate (a file: work until it is there),
-behaviour (one of those below; good). What it writes is what the judge believes.
+behaviour (one of those below; good), cure (a file: once it is there, the behaviour is good). What it writes is what
+the judge believes.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ def work(call: Call) -> Mapping[str, Any]:
     path, token, job = call.text("effects"), call.text("token"), int(call.args["job"])
     behaviour = call.text("behaviour", "good")
     append(path, "start", job, token)
+    if (cure := call.args.get("cure")) and Path(cure).exists():
+        behaviour = "good"
     if behaviour == "dies":
         os.kill(os.getpid(), signal.SIGKILL)
     if behaviour == "leaves":

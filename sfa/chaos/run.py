@@ -53,9 +53,11 @@ def play(
             except Overdue as late:
                 scene.find("lost", str(late))
             except Exception as error:  # noqa: BLE001 - a scenario that breaks is a verdict, too
+                # A refusal of the database brings its whole context along.
+                said = str(error).partition("\n")[0]
                 where = traceback.extract_tb(error.__traceback__)[-1]
                 scene.find(
-                    "untold", f"{type(error).__name__}: {error} ({where.name}:{where.lineno})"
+                    "untold", f"{type(error).__name__}: {said} ({where.name}:{where.lineno})"
                 )
             server.ensure()
             scene.leave()

@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 
 import psycopg
@@ -23,7 +23,7 @@ from sfa.chaos.effects import Effect, Effects
 from sfa.chaos.history import Attempt, Fault, Finding, History, Job
 from sfa.chaos.pooler import Pooler
 from sfa.chaos.proxy import Proxy
-from sfa.chaos.server import Row, Server
+from sfa.chaos.server import JOURNAL, Row, Server
 from sfa.config import HOME
 
 
@@ -190,11 +190,13 @@ class Scene:
 
     def submit(
         self, count: int = 1, *, wanted: Collection[str] = ("succeeded",), priority: int = 0,
-        delay: float = 0, **plan: object,
+        delay: float = 0, kind: str = "chaos", needs: Mapping[str, float] | None = None, after: int | None = None,
+        **plan: object,
     ) -> list[int]:  # fmt: skip
         """Send jobs with a plan (see `sfa.chaos.child`), each an INSERT into the domain table; their queue ids.
 
-        Options: wanted: the states they may end in; delay: scheduled so many seconds from now.
+        Options: wanted: the states they may end in; delay: scheduled so many seconds from now; needs: of resources;
+        after: the job that they follow.
         """
         with self.connect() as db, db.transaction():
             tracks = db.execute(
@@ -202,14 +204,32 @@ class Scene:
                 [json.dumps(plan), count],
             ).fetchall()
             rows = db.execute(
-                "INSERT INTO analysis_jobs (track_id, task_name, priority, scheduled_at)"
-                " SELECT id, 'chaos', %s, now() + nullif(%s, 0) * interval '1 second' FROM unnest(%s::uuid[]) id"
+                "INSERT INTO analysis_jobs (track_id, task_name, priority, scheduled_at, needs, after)"
+                " SELECT id, %s, %s, now() + nullif(%s, 0) * interval '1 second', %s::jsonb,"
+                " (SELECT b.id FROM analysis_jobs b WHERE b.queue_job_id = %s) FROM unnest(%s::uuid[]) id"
                 " RETURNING queue_job_id AS job",
-                [priority, delay, [row["id"] for row in tracks]],
+                [
+                    kind,
+                    priority,
+                    delay,
+                    needs and json.dumps(needs),
+                    after,
+                    [row["id"] for row in tracks],
+                ],
             ).fetchall()
         jobs = [row["job"] for row in rows]
         self.expect(jobs, *wanted)
         return jobs
+
+    def journal(self) -> None:
+        """Keep a journal of leases from here on: see `sfa.chaos.server`."""
+        self.sql(JOURNAL)
+
+    def status(self, job: int) -> str:
+        """What its queue row says."""
+        return str(
+            self.sql("SELECT status::text FROM procrastinate_jobs WHERE id = %s", job)[0]["status"]
+        )
 
     def expect(self, jobs: list[int], *wanted: str) -> None:
         """These jobs may end so; the judge asks for it."""

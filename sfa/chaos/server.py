@@ -25,14 +25,32 @@ from sfa.postgres.throwaway import Throwaway
 
 Row = dict[str, Any]
 TEMPLATE = "chaos_template"
-# The task's kind, its queue, and where a result goes: not unique by job, so that a doubled one can be seen.
+# The tasks' kinds, their queues, and where a result goes: not unique by job, so that a doubled one can be seen. And two
+# journals, in the order of the database: what leases held and gave back, and what breakers did.
 _SETUP: LiteralString = """
 INSERT INTO job_kinds (task_name, queue_name, domain_table, arguments, max_attempts, max_crashes, retry_base, crash_base, backoff_cap)
-VALUES ('chaos', 'chaos', 'analysis_jobs', '{track_id}', 2, 3, 0.5, 0.5, 1);
-INSERT INTO queues (name, concurrency, breaker_crashes) VALUES ('chaos', 4, NULL);
+SELECT name, name, 'analysis_jobs', '{track_id,needs,after}', 2, 3, 0.5, 0.5, 1 FROM unnest('{chaos,beside}'::text[]) name;
+INSERT INTO queues (name, concurrency, breaker_crashes) VALUES ('chaos', 4, NULL), ('beside', 4, NULL);
 UPDATE schedules SET paused = true;
 CREATE TABLE chaos_results (job bigint NOT NULL, token uuid NOT NULL, value jsonb NOT NULL, at timestamptz DEFAULT now());
+CREATE TABLE chaos_leases (n bigint GENERATED ALWAYS AS IDENTITY, at timestamptz DEFAULT clock_timestamp(), job bigint, taken boolean, held jsonb);
+CREATE FUNCTION chaos_lease() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    IF TG_OP = 'INSERT' THEN
+        INSERT INTO chaos_leases (job, taken, held) VALUES (NEW.job_id, true, NEW.held);
+    ELSE
+        INSERT INTO chaos_leases (job, taken, held) VALUES (OLD.job_id, false, OLD.held);
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TABLE chaos_breaker (n bigint GENERATED ALWAYS AS IDENTITY, at timestamptz DEFAULT clock_timestamp(), queue text, state text);
+CREATE FUNCTION chaos_breaker() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    INSERT INTO chaos_breaker (queue, state) VALUES (NEW.name, NEW.breaker);
+    RETURN NULL;
+END $$;
+CREATE TRIGGER chaos_breaker AFTER UPDATE ON queues FOR EACH ROW WHEN (OLD.breaker <> NEW.breaker) EXECUTE FUNCTION chaos_breaker();
 """
+# Only where a scenario asks for it: it costs every lease.
+JOURNAL: LiteralString = "CREATE TRIGGER chaos_lease AFTER INSERT OR DELETE ON leases FOR EACH ROW EXECUTE FUNCTION chaos_lease()"
 
 
 class Server:

@@ -1,4 +1,4 @@
-"""Be a worker of the queue "chaos": SFA's own worker process, with one more task and one more port.
+"""Be a worker of the queue "chaos" (or SFA_CHAOS_QUEUE): SFA's own worker process, with two more tasks and a port.
 
 Run by `sfa.chaos.scene` as ``python -m sfa.chaos.workshop``.
 """
@@ -6,11 +6,12 @@ Run by `sfa.chaos.scene` as ``python -m sfa.chaos.workshop``.
 from __future__ import annotations
 
 import logging
+import os
 import sys
 
 from sfa import worker
 from sfa.catalog import KINDS
-from sfa.chaos.task import CHAOS, QUEUE
+from sfa.chaos.task import BESIDE, CHAOS, QUEUE
 from sfa.config import Config
 from sfa.jobs import resources
 from sfa.lifetime import die_with_parent
@@ -18,8 +19,8 @@ from sfa.readiness import wait_for_schema
 
 
 def equip() -> None:
-    """One more kind of job, and the port that does it."""
-    KINDS[QUEUE] = CHAOS
+    """Two more kinds of job, and the port that does them."""
+    KINDS[QUEUE] = KINDS[BESIDE] = CHAOS
     resources.PROGRAMS["chaos"] = "sfa.chaos.child"
 
 
@@ -31,7 +32,7 @@ def main() -> int:
     equip()
     config = Config.load()
     wait_for_schema(config)
-    return worker.main(config, QUEUE)
+    return worker.main(config, os.environ.get("SFA_CHAOS_QUEUE", QUEUE))
 
 
 if __name__ == "__main__":

@@ -42,13 +42,32 @@ def main(config: Config, args: argparse.Namespace) -> int:
         paused = f", paused: {queue['paused_reason'] or 'by hand'}" if queue["paused"] else ""
         print(
             f"    {queue['name']:<18} {queue['running']} running, {queue['ready']} ready, "
-            f"{queue['scheduled']} later{paused}"
+            f"{queue['scheduled']} later{_held(queue)}{paused}"
         )
     if problem and programs:
         print(f"  ✗ database: {problem}")
     if programs:
         print(f"  {'✓' if web else '✗'} {config.address}" + ("" if web else "  does not answer"))
     return code
+
+
+OBSTACLES = {
+    "worker": "no worker serves it",
+    "trial": "one job is tried after the others crashed",
+    "limit": "the limit of all workers together is reached",
+    "busy": "every slot is taken",
+    "lock": "another job of the same lock runs",
+}
+"""Why what is ready does not start, where the line does not say so anyway."""
+
+
+def _held(queue: Row) -> str:
+    """What is held back, and why what is ready does not start."""
+    held = f", {queue['held']} held" if queue["held"] else ""
+    if queue["obstacle"] == "resource":
+        return f"{held}; {queue['short']} wait for {', '.join(queue['short_of'])}"
+    why = OBSTACLES.get(queue["obstacle"] or "")
+    return f"{held}; {why}" if why else held
 
 
 def _well(program: Program, config: Config) -> bool:

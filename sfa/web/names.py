@@ -42,6 +42,15 @@ QUALITIES = {
     "crash": mark("a crash"),
     "timeout": mark("too slow"),
 }
+OBSTACLES = {
+    "paused": mark("the queue is paused"),
+    "breaker": mark("its jobs kept crashing"),
+    "worker": mark("no worker serves the queue"),
+    "trial": mark("one job is being tried after the others crashed"),
+    "limit": mark("the limit of all workers together is reached"),
+    "busy": mark("every slot is taken"),
+    "lock": mark("another job of the same lock runs"),
+}
 PROCESSES = {
     "program": mark("program"),
     "worker": mark("worker"),
@@ -137,6 +146,7 @@ NAMES: dict[str, Callable[[Any], str]] = {
     "kind_name": kind_name,
     "status_name": named(STATUSES),
     "quality": named(QUALITIES),
+    "obstacle_name": named(OBSTACLES),
     "verdict_name": named(VERDICTS),
     "process_name": named(PROCESSES),
     "process_state": named(PROCESS_STATES),

@@ -124,6 +124,16 @@ BEGIN
     IF chosen = '{}' THEN
         RETURN;
     END IF;
+    IF NOT queue.metered THEN
+        -- The first that needs anything may have come since the queue's row was read; it is among the chosen then.
+        SELECT metered INTO queue.metered FROM queues WHERE name = _queue;
+        IF queue.metered THEN
+            chosen := sfa_fitting(_queue, _worker, free, heads);
+            IF chosen = '{}' THEN
+                RETURN;
+            END IF;
+        END IF;
+    END IF;
     SELECT name || '@' || host INTO who FROM workers WHERE id = _worker;
     IF NOT FOUND THEN
         RETURN;  -- it was buried: it learns of it when it renews, and registers afresh

@@ -11,7 +11,8 @@ CREATE VIEW sfa_dead_letters AS
       AND NOT EXISTS (SELECT FROM attempts later WHERE later.job_id = a.job_id AND later.id > a.id);
 
 -- A job crashed: the breaker trips where its kind has crashed breaker_crashes times within ten minutes, at as many
--- different moments (fifty jobs that go down with one worker are one), two jobs at least, and none completed in between.
+-- different moments (fifty jobs that go down with one worker are one, though their leases end one after the other: what was
+-- lost with a worker is told by when that was last seen), two jobs at least, and none completed in between.
 CREATE FUNCTION sfa_breaker_crashed(_job bigint, _error text) RETURNS void LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 DECLARE
     queue queues;
@@ -32,7 +33,7 @@ BEGIN
         SELECT max(a.id) INTO since
         FROM (SELECT id, job_id, verdict FROM attempts ORDER BY id DESC LIMIT 5000) a JOIN procrastinate_jobs j ON j.id = a.job_id
         WHERE a.verdict = 'completed' AND j.task_name = kind;
-        SELECT count(DISTINCT a.ended_at), count(DISTINCT a.job_id) INTO moments, jobs
+        SELECT count(DISTINCT coalesce((a.certificate ->> 'last_seen')::timestamptz, a.ended_at)), count(DISTINCT a.job_id) INTO moments, jobs
         FROM attempts a JOIN procrastinate_jobs j ON j.id = a.job_id
         WHERE a.verdict = 'lost' AND a.ended_at > now() - interval '10 minutes' AND a.id > coalesce(since, 0) AND j.task_name = kind;
         IF moments < queue.breaker_crashes OR jobs < 2 THEN

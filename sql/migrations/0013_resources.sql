@@ -122,6 +122,10 @@ END $$;
 CREATE TRIGGER sfa_needs_after_delete AFTER DELETE ON procrastinate_jobs
     REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION sfa_needs_after_delete();
 
+-- Where a lease is held. By its own word: the worker's row may be gone (Procrastinate's own worker forgets one whose
+-- heartbeat is late), and what it holds is held all the same.
+CREATE FUNCTION sfa_lease_host(_worker text) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT substring(_worker FROM '@([^@]*)$') $$;
+
 -- What of a queue may start on the worker's host: up to _free jobs in the order of the line, passing over those that there
 -- is no room for. Looks at the first 200 of the line. One claim at a time has a host's resources.
 CREATE FUNCTION sfa_fitting(_queue text, _worker bigint, _free integer, _heads bigint[]) RETURNS bigint[]
@@ -134,12 +138,14 @@ DECLARE
     possible boolean;
     noted integer := 0;
     chosen bigint[] := '{}';
+    reckoned jsonb := '{}';
 BEGIN
+    PERFORM FROM job_kinds WHERE queue_name = _queue FOR SHARE;  -- what kinds need stays so until the leases are written
     PERFORM FROM resources WHERE host IN (here, '*') ORDER BY host, name FOR NO KEY UPDATE;
     -- {"gpu@*": 1, …}: what is not held, by name and scope.
     SELECT coalesce(jsonb_object_agg(r.name || '@' || r.host, r.capacity - (
-        SELECT coalesce(sum((l.held ->> r.name)::numeric), 0) FROM leases l JOIN workers w ON w.id = l.worker_id
-        WHERE l.held ? r.name AND r.host IN (w.host, '*'))), '{}')
+        SELECT coalesce(sum((l.held ->> r.name)::numeric), 0) FROM leases l
+        WHERE l.held ? r.name AND r.host IN (sfa_lease_host(l.worker), '*'))), '{}')
     INTO room FROM resources r WHERE r.host IN (here, '*');
     DELETE FROM resource_waits w USING procrastinate_jobs j WHERE w.host = here AND j.id = w.job_id AND j.status <> 'todo';
     FOR candidate IN
@@ -170,6 +176,7 @@ BEGIN
               AND (candidate.since IS NULL OR (w.since, w.job_id) < (candidate.since, candidate.id))) kept;
         IF fits AND possible THEN
             chosen := chosen || candidate.id;
+            reckoned := reckoned || jsonb_build_object(candidate.id, candidate.needs);
             SELECT room || coalesce(jsonb_object_agg(k.key, k.value::numeric - (candidate.needs ->> split_part(k.key, '@', 1))::numeric), '{}')
             INTO room FROM jsonb_each_text(room) k WHERE candidate.needs ? split_part(k.key, '@', 1);
         ELSIF possible AND noted < 20 THEN
@@ -181,15 +188,50 @@ BEGIN
     chosen := ARRAY(
         SELECT id FROM procrastinate_jobs WHERE id = ANY (chosen) AND status = 'todo' AND scheduled_at IS NULL
         ORDER BY -priority::bigint, id FOR UPDATE SKIP LOCKED);
+    -- What was reckoned with, and no more: needs may have changed until the job was locked. They can't from here on
+    -- (whoever changes a job's locks the job, too).
+    chosen := ARRAY(
+        SELECT j.id FROM procrastinate_jobs j WHERE j.id = ANY (chosen) AND sfa_needs(j.id, j.task_name) = reckoned -> j.id::text
+        ORDER BY -j.priority::bigint, j.id);
     DELETE FROM resource_waits WHERE job_id = ANY (chosen);
     RETURN chosen;
 END $$;
 
 CREATE VIEW sfa_resources AS
     SELECT r.host, r.name, r.capacity,
-           (SELECT coalesce(sum((l.held ->> r.name)::numeric), 0) FROM leases l JOIN workers w ON w.id = l.worker_id
-            WHERE l.held ? r.name AND r.host IN (w.host, '*')) AS used,
+           (SELECT coalesce(sum((l.held ->> r.name)::numeric), 0) FROM leases l
+            WHERE l.held ? r.name AND r.host IN (sfa_lease_host(l.worker), '*')) AS used,
            wait.jobs AS waiting, wait.since AS waiting_since
     FROM resources r CROSS JOIN LATERAL (
         SELECT count(*) AS jobs, min(since) AS since FROM resource_waits w JOIN procrastinate_jobs j ON j.id = w.job_id
         WHERE w.needs ? r.name AND r.host IN (w.host, '*') AND j.status = 'todo' AND w.seen_at > now() - interval '10 seconds') wait;
+
+-- Who holds what now.
+CREATE VIEW sfa_holdings AS
+    SELECT r.host, r.name, r.capacity, (l.held ->> r.name)::numeric AS amount, coalesce(j.args ->> 'job_id', j.id::text) AS job,
+           j.task_name AS kind, j.queue_name AS queue, l.worker, l.acquired_at AS since, j.id AS queue_job_id
+    FROM resources r JOIN leases l ON l.held ? r.name AND r.host IN (sfa_lease_host(l.worker), '*')
+    JOIN procrastinate_jobs j ON j.id = l.job_id;
+
+-- Of a queue: how many of its jobs were passed over lately for want of room, and for want of what. A claim notes twenty.
+CREATE FUNCTION sfa_short(_queue text, OUT jobs bigint, OUT names text[]) LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
+    SELECT count(DISTINCT w.job_id), array_agg(DISTINCT need.name ORDER BY need.name)
+    FROM resource_waits w JOIN procrastinate_jobs j ON j.id = w.job_id, jsonb_object_keys(w.needs) AS need (name)
+    WHERE j.queue_name = _queue AND j.status = 'todo' AND w.seen_at > now() - interval '10 seconds'
+$$;
+
+-- Why what is ready in a queue does not start; NULL: nothing is ready, or it is about to start.
+CREATE FUNCTION sfa_obstacle(_queue queues, _ready bigint, _running bigint, _workers bigint, _short bigint) RETURNS text
+LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
+    SELECT CASE
+        WHEN _ready = 0 THEN NULL
+        WHEN (_queue).paused THEN 'paused'
+        WHEN (_queue).breaker = 'open' THEN 'breaker'
+        WHEN _workers = 0 THEN 'worker'
+        WHEN (_queue).breaker = 'half_open' THEN 'trial'
+        WHEN _running >= (_queue).global_concurrency THEN 'limit'
+        WHEN _running >= (_queue).concurrency * _workers THEN 'busy'
+        WHEN _short > 0 THEN 'resource'
+        WHEN NOT EXISTS (SELECT FROM procrastinate_jobs WHERE queue_name = (_queue).name AND status = 'todo' AND scheduled_at IS NULL AND lock IS NULL)
+             AND NOT EXISTS (SELECT FROM sfa_lock_walk((_queue).name, '', 1)) THEN 'lock' END
+$$;

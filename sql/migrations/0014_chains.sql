@@ -112,12 +112,16 @@ END $$;
 CREATE FUNCTION sfa_chain_break(_jobs bigint[]) RETURNS void LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 DECLARE
     target text;
+    moved_jobs bigint[];
 BEGIN
-    UPDATE procrastinate_jobs SET status = 'cancelled', scheduled_at = NULL WHERE id = ANY (_jobs) AND status = 'todo';
-    FOR target IN SELECT DISTINCT k.domain_table FROM procrastinate_jobs j JOIN job_kinds k USING (task_name) WHERE j.id = ANY (_jobs) LOOP
+    WITH moved AS (
+        UPDATE procrastinate_jobs SET status = 'cancelled', scheduled_at = NULL WHERE id = ANY (_jobs) AND status = 'todo' RETURNING id
+    )
+    SELECT array_agg(id) INTO moved_jobs FROM moved;
+    FOR target IN SELECT DISTINCT k.domain_table FROM procrastinate_jobs j JOIN job_kinds k USING (task_name) WHERE j.id = ANY (moved_jobs) LOOP
         PERFORM set_config('sfa.mirroring', 'on', true);
         EXECUTE format('UPDATE %I SET error = $2 WHERE queue_job_id = ANY ($1) AND status = ''cancelled''', target)
-            USING _jobs, 'the job before it did not complete';
+            USING moved_jobs, 'the job before it did not complete';
         PERFORM set_config('sfa.mirroring', '', true);
     END LOOP;
 END $$;
@@ -125,6 +129,7 @@ END $$;
 CREATE FUNCTION sfa_queue_chain() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 DECLARE
     jobs bigint[];
+    back bigint[];
     job record;
 BEGIN
     IF NOT EXISTS (SELECT FROM job_links) THEN
@@ -143,25 +148,50 @@ BEGIN
             WHERE id = job.job_id AND status = 'todo' AND NOT EXISTS (SELECT FROM job_links l WHERE l.job_id = job.job_id);
         END LOOP;
     END IF;
-    -- Not completed, for good.
-    jobs := ARRAY(SELECT j.id FROM procrastinate_jobs j WHERE j.status = 'todo' AND j.id IN (
-        SELECT l.job_id FROM job_links l JOIN new_rows n ON n.id = l.after_id WHERE n.status IN ('failed', 'cancelled', 'aborted')) ORDER BY j.id FOR UPDATE);
+    -- Not completed, for good: all that follows along the chain at once, for a chain can be longer than triggers can nest.
+    jobs := ARRAY(
+        WITH RECURSIVE behind (id) AS (
+            SELECT l.job_id FROM job_links l JOIN new_rows n ON n.id = l.after_id WHERE n.status IN ('failed', 'cancelled', 'aborted')
+            UNION
+            SELECT l.job_id FROM behind b JOIN procrastinate_jobs j ON j.id = b.id AND j.status = 'todo' JOIN job_links l ON l.after_id = b.id)
+        SELECT j.id FROM procrastinate_jobs j WHERE j.id IN (SELECT id FROM behind) ORDER BY j.id FOR UPDATE);
     IF jobs <> '{}' THEN
-        UPDATE job_links l SET broken = true FROM new_rows n WHERE l.after_id = n.id AND n.status IN ('failed', 'cancelled', 'aborted') AND l.job_id = ANY (jobs);
+        -- What had been cancelled with another predecessor lacks this one, too, now; what somebody cancelled stays as it is.
+        UPDATE job_links l SET broken = true FROM procrastinate_jobs b, procrastinate_jobs j
+        WHERE l.job_id = ANY (jobs) AND NOT l.broken AND b.id = l.after_id AND j.id = l.job_id
+          AND (b.status IN ('failed', 'cancelled', 'aborted') OR b.status = 'todo' AND b.id = ANY (jobs))
+          AND (j.status = 'todo' OR j.status = 'cancelled' AND EXISTS (SELECT FROM job_links other WHERE other.job_id = l.job_id AND other.broken));
         PERFORM sfa_chain_break(jobs);
     END IF;
-    -- Sent back: so is what was cancelled with it, where the same work has not been asked for anew since.
-    FOR job IN
-        SELECT l.job_id FROM job_links l JOIN new_rows n ON n.id = l.after_id JOIN old_rows o ON o.id = n.id
-        WHERE l.broken AND n.status = 'todo' AND o.status IN ('failed', 'cancelled', 'aborted') ORDER BY l.job_id
-    LOOP
-        BEGIN
-            UPDATE job_links SET broken = false WHERE job_id = job.job_id;
-            UPDATE procrastinate_jobs SET status = 'todo', attempts = 0, abort_requested = false WHERE id = job.job_id AND status = 'cancelled';
-        EXCEPTION WHEN unique_violation THEN
-            RAISE NOTICE 'job % stays cancelled: %', job.job_id, SQLERRM;
-        END;
-    END LOOP;
+    -- Sent back: so is what was cancelled with it, link by link, where nothing else before it is missing, and where the same
+    -- work has not been asked for anew since.
+    IF current_setting('sfa.sending_back', true) IS DISTINCT FROM 'on' THEN
+        jobs := ARRAY(SELECT n.id FROM new_rows n JOIN old_rows o USING (id)
+                      WHERE n.status = 'todo' AND o.status IN ('failed', 'cancelled', 'aborted'));
+        WHILE jobs <> '{}' LOOP
+            back := '{}';
+            FOR job IN
+                SELECT DISTINCT l.job_id FROM job_links l WHERE l.after_id = ANY (jobs) AND l.broken ORDER BY 1
+            LOOP
+                -- Whoever ends another one before it waits here, and finds it waiting; or is waited for, and seen by the next statement.
+                PERFORM FROM procrastinate_jobs WHERE id = job.job_id FOR UPDATE;
+                CONTINUE WHEN EXISTS (
+                    SELECT FROM job_links other JOIN procrastinate_jobs b ON b.id = other.after_id
+                    WHERE other.job_id = job.job_id AND b.status IN ('failed', 'cancelled', 'aborted'));
+                PERFORM set_config('sfa.sending_back', 'on', true);
+                BEGIN
+                    UPDATE procrastinate_jobs SET status = 'todo', attempts = 0, abort_requested = false, scheduled_at = '9999-01-01 00:00+00'
+                    WHERE id = job.job_id AND status = 'cancelled';
+                    UPDATE job_links SET broken = false WHERE job_id = job.job_id;
+                    back := back || job.job_id;
+                EXCEPTION WHEN unique_violation THEN
+                    RAISE NOTICE 'job % stays cancelled: %', job.job_id, SQLERRM;
+                END;
+                PERFORM set_config('sfa.sending_back', '', true);
+            END LOOP;
+            jobs := back;
+        END LOOP;
+    END IF;
     -- What waits and has links is held, whatever it was scheduled for; it can't be sent back before what it follows.
     FOR job IN
         SELECT n.id, n.scheduled_at, (SELECT max(b.id) FROM job_links l JOIN procrastinate_jobs b ON b.id = l.after_id

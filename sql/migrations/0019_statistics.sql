@@ -36,6 +36,27 @@ BEGIN
     RETURN coalesce(low, 0);
 END $$;
 
+-- The same of jobs, by when they were enqueued: what ended before that time has a lower id. (A job of a long transaction,
+-- with a higher one, is found as soon as the time has come for those around it.)
+CREATE FUNCTION sfa_jobs_since(_at timestamptz) RETURNS bigint LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+DECLARE
+    low bigint := (SELECT min(id) FROM procrastinate_jobs);
+    high bigint := (SELECT max(id) + 1 FROM procrastinate_jobs);
+    middle bigint;
+    found bigint;
+BEGIN
+    WHILE low < high LOOP
+        middle := (low + high) / 2;
+        SELECT id INTO found FROM procrastinate_jobs WHERE id >= middle ORDER BY id LIMIT 1;
+        IF found IS NULL OR EXISTS (SELECT FROM procrastinate_events WHERE job_id = found AND type = 'deferred' AND at >= _at) THEN
+            high := middle;
+        ELSE
+            low := found + 1;
+        END IF;
+    END LOOP;
+    RETURN coalesce(low, 0);
+END $$;
+
 -- Reckons the minutes that are over and not reckoned yet, the last two once more (a long transaction may have ended since),
 -- an hour back at most; how many rows were written.
 CREATE FUNCTION sfa_statistics_v1() RETURNS integer LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
@@ -61,7 +82,9 @@ END $$;
 INSERT INTO schedules (name, cron, task_name) VALUES ('statistics', '*/5 * * * *', 'statistics');
 
 -- waiting: may start now. held: follows another job. scheduled: later. oldest_wait: how long the job that was enqueued first
--- of those that may start now has been able to. Completed in the last minute and hour.
+-- of those that may start now has been able to. Completed in the last minute and hour. short: how many wait for a resource
+-- (20 at most), short_of: which. obstacle: why nothing of what may start does (paused, breaker, worker: there is none, trial:
+-- the breaker lets one job through, limit: of all workers together, busy: every slot is taken, resource, lock); or NULL.
 CREATE VIEW sfa_queues AS
     WITH recorded AS (
         SELECT max(minute) + interval '1 minute' AS upto FROM queue_statistics
@@ -76,13 +99,14 @@ CREATE VIEW sfa_queues AS
     SELECT q.name, q.concurrency, q.global_concurrency, q.paused OR q.breaker = 'open' AS paused,
            coalesce(q.paused_reason, q.breaker_why) AS paused_why, q.breaker, q.breaker_until,
            waiting.n AS waiting, held.n AS held, later.n AS scheduled,
-           (SELECT count(*) FROM procrastinate_jobs j WHERE j.status = 'doing' AND j.queue_name = q.name) AS running,
+           running.n AS running,
            now() - (SELECT max(e.at) FROM procrastinate_events e WHERE e.job_id = waiting.first AND e.at <= now()
                     AND e.type IN ('deferred', 'deferred_for_retry', 'retried', 'scheduled')) AS oldest_wait,
            coalesce(e.minute, 0) AS completed_last_minute,
            coalesce(e.hour, 0) + (SELECT coalesce(sum(s.completed), 0) FROM queue_statistics s
                                   WHERE s.queue_name = q.name AND s.minute > now() - interval '1 hour') AS completed_last_hour,
-           (SELECT count(*) FROM workers w WHERE w.queue_name = q.name AND w.seen_at > now() - interval '30 seconds') AS workers
+           staff.n AS workers, short.jobs AS short, short.names AS short_of,
+           sfa_obstacle(q, waiting.n, running.n, staff.n, short.jobs) AS obstacle
     FROM queues q LEFT JOIN ended e ON e.queue_name = q.name
     CROSS JOIN LATERAL (
         SELECT count(*) AS n, min(r.id) AS first FROM (
@@ -92,4 +116,7 @@ CREATE VIEW sfa_queues AS
     CROSS JOIN LATERAL (
         SELECT count(*) AS n FROM procrastinate_jobs WHERE queue_name = q.name AND status = 'todo' AND scheduled_at = '9999-01-01 00:00+00') held
     CROSS JOIN LATERAL (
-        SELECT count(*) AS n FROM procrastinate_jobs WHERE queue_name = q.name AND status = 'todo' AND scheduled_at < '9999-01-01 00:00+00') later;
+        SELECT count(*) AS n FROM procrastinate_jobs WHERE queue_name = q.name AND status = 'todo' AND scheduled_at < '9999-01-01 00:00+00') later
+    CROSS JOIN LATERAL (SELECT count(*) AS n FROM procrastinate_jobs j WHERE j.status = 'doing' AND j.queue_name = q.name) running
+    CROSS JOIN LATERAL (SELECT count(*) AS n FROM workers w WHERE w.queue_name = q.name AND w.seen_at > now() - interval '30 seconds') staff
+    CROSS JOIN LATERAL sfa_short(q.name) short;

@@ -169,7 +169,7 @@ BEGIN
 END $$;
 
 INSERT INTO job_kinds (task_name, queue_name, domain_table, arguments, max_attempts) VALUES
-    ('auto_cue', 'analysis', 'analysis_jobs', '{track_id}', 3);
+    ('auto_cue', 'analysis', 'analysis_jobs', '{track_id,needs,after}', 3);
 
 -- An analysis is followed by its cues. One that was enqueued before there was an analysis has waited for this one.
 CREATE FUNCTION sfa_follow_auto_cue(_track uuid) RETURNS void LANGUAGE plpgsql SET search_path FROM CURRENT AS $$

@@ -2,7 +2,7 @@
 -- must not stand behind separations that take minutes.
 
 INSERT INTO job_kinds (task_name, queue_name, domain_table, arguments, max_attempts) VALUES
-    ('export', 'default', 'processing_jobs', '{track_id,options}', 2);
+    ('export', 'default', 'processing_jobs', '{track_id,options,needs,after}', 2);
 
 -- Fills in what the separation that is named in options.of says: track, model; and refuses what can't be made of it.
 CREATE FUNCTION sfa_export_fill(_job processing_jobs) RETURNS processing_jobs LANGUAGE plpgsql SET search_path FROM CURRENT AS $$

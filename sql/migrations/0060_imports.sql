@@ -137,7 +137,7 @@ BEGIN
 END $$;
 
 INSERT INTO job_kinds (task_name, queue_name, domain_table, arguments, max_attempts) VALUES
-    ('import', 'default', 'imports', '{address,choose,then_model,user_id}', 5);
+    ('import', 'default', 'imports', '{address,choose,then_model,user_id,needs,after}', 5);
 UPDATE job_kinds SET arguments = arguments || '{audio_address}' WHERE task_name = 'download';
 
 ALTER TABLE download_jobs ADD COLUMN audio_address text,
@@ -197,7 +197,7 @@ BEGIN
     NEW.next_offset := 0;
     IF NEW.queue_job_id IS NULL THEN
         NEW.queue_job_id := nextval('procrastinate_jobs_id_seq');
-    ELSIF NEW.queue_job_id::text IS DISTINCT FROM current_setting('sfa.enqueuing', true) THEN
+    ELSIF current_setting('sfa.enqueuing', true) IS DISTINCT FROM 'on' THEN
         PERFORM sfa_refuse(TG_TABLE_NAME || '_queue_job_id_given', 'queue_job_id is given by the queue: leave it out');
     END IF;
     RETURN NEW;
@@ -373,7 +373,7 @@ CREATE INDEX cover_jobs_page_idx ON cover_jobs (user_id, inserted_at DESC, id DE
 CREATE UNIQUE INDEX cover_jobs_one_active ON cover_jobs (import_id) WHERE finished_at IS NULL AND import_id IS NOT NULL;
 
 INSERT INTO job_kinds (task_name, queue_name, domain_table, arguments, max_attempts) VALUES
-    ('covers', 'download', 'cover_jobs', '{import_id,track_ids,size,user_id}', 3);
+    ('covers', 'download', 'cover_jobs', '{import_id,track_ids,size,user_id,needs,after}', 3);
 
 CREATE FUNCTION sfa_cover_before_insert() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
@@ -385,7 +385,7 @@ BEGIN
     END IF;
     IF NEW.queue_job_id IS NULL THEN
         NEW.queue_job_id := nextval('procrastinate_jobs_id_seq');
-    ELSIF NEW.queue_job_id::text IS DISTINCT FROM current_setting('sfa.enqueuing', true) THEN
+    ELSIF current_setting('sfa.enqueuing', true) IS DISTINCT FROM 'on' THEN
         PERFORM sfa_refuse('cover_jobs_queue_job_id_given', 'queue_job_id is given by the queue: leave it out');
     END IF;
     RETURN NEW;
@@ -394,6 +394,18 @@ CREATE TRIGGER sfa_job_before_insert BEFORE INSERT ON cover_jobs FOR EACH ROW EX
 CREATE TRIGGER sfa_job_after_insert AFTER INSERT ON cover_jobs REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION sfa_job_after_insert();
 CREATE TRIGGER sfa_job_after_delete AFTER DELETE ON cover_jobs REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION sfa_job_after_delete();
 CREATE TRIGGER sfa_job_guard_status BEFORE UPDATE OF status ON cover_jobs FOR EACH ROW WHEN (OLD.status IS DISTINCT FROM NEW.status) EXECUTE FUNCTION sfa_job_guard_status();
+
+-- What they need, and what they follow: as everywhere (0013, 0014).
+DO $$
+DECLARE
+    t text;
+BEGIN
+    FOREACH t IN ARRAY '{imports,cover_jobs}'::text[] LOOP
+        EXECUTE format('ALTER TABLE %I ADD COLUMN needs jsonb, ADD COLUMN after uuid', t);
+        EXECUTE format('CREATE TRIGGER sfa_job_needs AFTER INSERT ON %I FOR EACH ROW WHEN (NEW.needs IS NOT NULL) EXECUTE FUNCTION sfa_job_needs()', t);
+        EXECUTE format('CREATE TRIGGER sfa_job_linked AFTER INSERT ON %I FOR EACH ROW WHEN (NEW.after IS NOT NULL) EXECUTE FUNCTION sfa_job_after()', t);
+    END LOOP;
+END $$;
 
 CREATE OR REPLACE VIEW sfa_jobs AS
     SELECT 'download' AS kind, id, queue_job_id, track_id, user_id, address AS detail, status, progress, stage, error,

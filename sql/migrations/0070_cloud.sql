@@ -5,7 +5,7 @@ INSERT INTO queues (name, concurrency) VALUES ('cloud', 4);
 -- Its steps are cheap to take again, and none is billed again: more crashes than elsewhere.
 -- Faults of the network and the service: 30 s, doubling to ten minutes.
 INSERT INTO job_kinds (task_name, queue_name, domain_table, arguments, max_attempts, max_crashes, retry_base, backoff_cap) VALUES
-    ('lalalai', 'cloud', 'processing_jobs', '{track_id,model,operation,options,preview,fallback}', 10, 10, 30, 600);
+    ('lalalai', 'cloud', 'processing_jobs', '{track_id,model,operation,options,preview,fallback,needs,after}', 10, 10, 30, 600);
 UPDATE job_kinds SET arguments = arguments || '{fallback}' WHERE task_name = 'processing';
 INSERT INTO models (name, engine, stems, description) VALUES
     ('lalalai', 'lalalai', '{vocals,drums,piano,bass,electric_guitar,acoustic_guitar,synth,strings,wind}',

@@ -11,6 +11,9 @@ CREATE TABLE batch_jobs (
     preview boolean NOT NULL DEFAULT false,
     fallback text REFERENCES models,
     priority integer NOT NULL DEFAULT 0,
+    -- What each member needs, and the job that each of them follows.
+    needs jsonb,
+    after uuid,
     -- The tracks, or the import (an album, a playlist) whose tracks they are.
     track_ids uuid[],
     import_id uuid REFERENCES imports ON DELETE SET NULL,
@@ -18,7 +21,7 @@ CREATE TABLE batch_jobs (
     CONSTRAINT batch_jobs_operation_known CHECK (operation IN ('analyze', 'separate', 'multistem', 'demuser', 'voice_clean', 'voice_change')),
     CONSTRAINT batch_jobs_options_object CHECK (jsonb_typeof(options) = 'object'),
     -- An analysis takes them as args: they say how, never whose or which.
-    CONSTRAINT batch_jobs_options_say_how CHECK (NOT options ?| '{track_id,user_id,priority,scheduled_at}'),
+    CONSTRAINT batch_jobs_options_say_how CHECK (NOT options ?| '{track_id,user_id,priority,scheduled_at,needs,after}'),
     CONSTRAINT batch_jobs_model_given CHECK ((operation = 'analyze') = (model IS NULL)),
     CONSTRAINT batch_jobs_size CHECK (cardinality(track_ids) BETWEEN 1 AND 10000)
 );
@@ -59,12 +62,14 @@ CREATE TRIGGER sfa_fill BEFORE INSERT ON batch_jobs FOR EACH ROW EXECUTE FUNCTIO
 CREATE FUNCTION sfa_batch_enqueue(_batch batch_jobs, _track uuid, OUT job uuid, OUT reason text) LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
     IF _batch.operation = 'analyze' THEN
-        job := sfa_enqueue('analysis', _batch.options || jsonb_build_object('track_id', _track, 'priority', _batch.priority));
+        job := sfa_enqueue('analysis', _batch.options || jsonb_strip_nulls(jsonb_build_object(
+            'track_id', _track, 'priority', _batch.priority, 'needs', _batch.needs, 'after', _batch.after)));
     ELSE
         job := sfa_enqueue(
             CASE (SELECT engine FROM models WHERE name = _batch.model) WHEN 'lalalai' THEN 'lalalai' ELSE 'processing' END,
             jsonb_strip_nulls(jsonb_build_object('track_id', _track, 'model', _batch.model, 'operation', _batch.operation, 'options', _batch.options,
-                'preview', _batch.preview, 'fallback', _batch.fallback, 'priority', _batch.priority)));
+                'preview', _batch.preview, 'fallback', _batch.fallback, 'priority', _batch.priority,
+                'needs', _batch.needs, 'after', _batch.after)));
         UPDATE processing_jobs SET in_batch = true WHERE id = job AND NOT in_batch;
     END IF;
     UPDATE analysis_jobs SET in_batch = true WHERE id = job AND NOT in_batch;

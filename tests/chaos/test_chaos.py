@@ -32,6 +32,14 @@ SHORT = (
     "results-that-are-no-json",
     "rows-by-hand",
     "cancel-while-the-worker-is-gone",
+    "breaker-and-one-dead-worker",
+    "breaker-trial-stopped-for-a-deploy",
+    "chains-over-a-database-crash",
+    "chains-with-two-before-one",
+    "tokens-over-a-database-crash",
+    "tokens-whose-needs-change",
+    "same-work-from-many-sessions",
+    "snoozed-again-and-again",
 )
 
 

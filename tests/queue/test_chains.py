@@ -143,6 +143,48 @@ def test_what_is_sent_back_brings_back_what_was_cancelled_with_it(bench: Bench) 
     assert [run(bench) for _ in jobs] == [[jobs[0]], [jobs[1]], [jobs[2]], []]
 
 
+def test_of_two_that_failed_each_is_sent_back_by_itself(bench: Bench) -> None:
+    first, second = bench.enqueue(), bench.enqueue()
+    both = bench.enqueue(after=own(bench, first))
+    last = bench.enqueue(after=own(bench, both))
+    bench.db.execute("SELECT sfa_follow(%s::bigint, %s::bigint)", [both, second])
+    assert run(bench, "failed") == [first, second]
+    assert states(bench, [both, last]) == ["cancelled", "cancelled"]
+    assert bench.one("SELECT sfa_retry(%s::bigint) AS done", first)["done"] is True
+    assert states(bench, [first, both, last]) == ["waiting", "cancelled", "cancelled"]
+    assert run(bench) == [first]
+    assert bench.one("SELECT sfa_retry(%s::bigint) AS done", second)["done"] is True
+    assert states(bench, [both, last]) == ["waiting", "waiting"]
+    assert [run(bench) for _ in range(3)] == [[second], [both], [last]]
+
+
+def test_a_chain_may_be_longer_than_triggers_can_nest(bench: Bench) -> None:
+    jobs = chain(bench, 2)
+    track = bench.one("INSERT INTO tracks (title) VALUES ('t') RETURNING id")["id"]
+    # What nobody may order by the column alone: eight hundred of them, linked at once.
+    bench.db.execute(
+        """WITH made AS (INSERT INTO tracks (title) SELECT 't' FROM generate_series(1, 800) RETURNING id)
+           INSERT INTO analysis_jobs (track_id) SELECT id FROM made WHERE id <> %s""",
+        [track],
+    )
+    bench.db.execute("ALTER TABLE job_links DISABLE TRIGGER sfa_link_check")
+    bench.db.execute(
+        """INSERT INTO job_links (job_id, after_id)
+           SELECT queue_job_id, lag(queue_job_id, 1, %s) OVER (ORDER BY queue_job_id) FROM analysis_jobs WHERE queue_job_id > %s""",
+        [jobs[1], jobs[1]],
+    )
+    bench.db.execute("ALTER TABLE job_links ENABLE TRIGGER sfa_link_check")
+    count = "SELECT status, count(*) AS n FROM analysis_jobs GROUP BY 1 ORDER BY 2"
+    assert run(bench, "failed") == [jobs[0]]
+    assert bench.db.execute(count).fetchall() == [
+        {"status": "failed", "n": 1},
+        {"status": "cancelled", "n": 801},
+    ]
+    bench.db.execute("SELECT sfa_retry(%s::bigint)", [jobs[0]])
+    assert bench.db.execute(count).fetchall() == [{"status": "waiting", "n": 802}]
+    assert [run(bench) for _ in range(2)] == [[jobs[0]], [jobs[1]]]
+
+
 def test_what_was_asked_for_anew_meanwhile_is_not_doubled(bench: Bench) -> None:
     jobs = chain(bench, 2)
     run(bench, "failed")

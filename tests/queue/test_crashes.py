@@ -146,6 +146,20 @@ def cool(bench: Bench) -> None:
     )
 
 
+def test_one_dead_worker_is_one_crash_though_its_leases_end_one_by_one(bench: Bench) -> None:
+    bench.db.execute("UPDATE queues SET breaker_crashes = 3")
+    for _ in range(9):
+        bench.enqueue()
+    for number, jobs in enumerate((3, 3, 1)):
+        worker = bench.register()
+        for _ in range(jobs):
+            bench.claim(1, worker)
+            bench.expire()
+            assert bench.reap() == 1
+        bench.db.execute("DELETE FROM procrastinate_workers WHERE id = %s", [worker])
+        assert queue(bench)["breaker"] == ("closed" if number < 2 else "open")
+
+
 def test_a_kind_that_keeps_crashing_pauses_its_queue_and_no_other(bench: Bench) -> None:
     track = bench.one("INSERT INTO tracks (title) VALUES ('t') RETURNING id")["id"]
     bench.db.execute(

@@ -57,6 +57,27 @@ def test_what_waits_runs_and_is_held_back(bench: Bench) -> None:
     assert (glance(bench)["paused"], glance(bench)["paused_why"]) == (True, "tea")
 
 
+def test_why_nothing_starts_is_told_with_what_holds_it_up(bench: Bench) -> None:
+    bench.db.execute("INSERT INTO resources (host, name, capacity) VALUES ('h', 'gpu', 1)")
+    assert glance(bench)["obstacle"] is None
+    needs = '{"gpu": 1}'
+    for _ in range(3):
+        bench.enqueue(needs=needs)
+    assert glance(bench)["obstacle"] is None  # they may start now
+    (holder,) = bench.claim()
+    row = glance(bench)
+    assert (row["obstacle"], row["short"], row["short_of"]) == ("resource", 2, ["gpu"])
+    held = bench.one(
+        "SELECT host, name, amount, capacity, kind, queue_job_id, worker FROM sfa_holdings"
+    )
+    assert held == {
+        "host": "h", "name": "gpu", "amount": 1, "capacity": 1, "kind": "analysis",
+        "queue_job_id": holder["job_id"], "worker": "w@h",
+    }  # fmt: skip
+    bench.finish(holder["job_id"], holder["token"], "completed")
+    assert bench.db.execute("SELECT FROM sfa_holdings").fetchall() == []
+
+
 def test_a_scheduled_job_waits_since_its_time(bench: Bench) -> None:
     job = bench.enqueue(scheduled_at="2100-01-01")
     bench.db.execute(

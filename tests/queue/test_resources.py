@@ -228,6 +228,64 @@ def test_a_jobs_own_needs_stand_in_place_of_its_kinds(bench: Bench) -> None:
     assert bench.one("SELECT sfa_need(%s::bigint, '{}') AS done", column)["done"] is False
 
 
+def in_the_middle(
+    bench: Bench, dsn: str, lock: str, change: list[str], *parameters: object
+) -> None:
+    """Claim while somebody holds a lock that the claim comes to wait for, and changes things meanwhile."""
+    with psycopg.Connection[dict[str, Any]].connect(dsn, row_factory=dict_row) as holder:
+        holder.execute(lock.encode(), parameters)
+        claim = threading.Thread(target=bench.claim)
+        claim.start()
+        waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%%sfa_claim%%'"
+        with psycopg.connect(dsn, autocommit=True) as watch:
+            for _ in range(3000):
+                if watch.execute(waiting).fetchone() == (1,):
+                    break
+            else:
+                pytest.fail("the claim did not wait")
+        for statement in change:
+            holder.execute(statement.encode())
+        holder.commit()
+        claim.join(30)
+
+
+def test_needs_that_change_while_a_claim_reckons_count(bench: Bench, dsn: str) -> None:
+    has(bench, "memory_gb", 4)
+    first, second, big = needing(bench, 2), needing(bench, 2), needing(bench, 3)
+    wait = "INSERT INTO resource_waits (job_id, host, needs) VALUES (%s, 'h', '{}')"
+    change = f"SELECT sfa_need({first}::bigint, '{{\"memory_gb\": 4}}')"
+    in_the_middle(bench, dsn, wait, [change], big)
+    rows = bench.db.execute("SELECT job_id, held FROM leases").fetchall()
+    assert rows == [{"job_id": second, "held": {"memory_gb": 2}}]
+
+
+def test_the_first_that_needs_anything_is_not_taken_for_one_that_needs_nothing(
+    bench: Bench, dsn: str
+) -> None:
+    has(bench, "gpu", 1)
+    track = bench.one("INSERT INTO tracks (title) VALUES ('t') RETURNING id")["id"]
+    bench.db.execute("UPDATE queues SET breaker = 'half_open'")
+    insert = f"INSERT INTO analysis_jobs (track_id, needs) VALUES ('{track}', '{{\"gpu\": 1}}')"
+    lock = "SELECT FROM queues WHERE name = 'analysis' FOR UPDATE"
+    in_the_middle(bench, dsn, lock, [insert])
+    assert bench.one("SELECT held FROM leases")["held"] == {"gpu": 1}
+
+
+def test_what_is_held_counts_though_its_workers_row_is_gone(bench: Bench) -> None:
+    has(bench, "gpu", 1)
+    kind_needs(bench, '{"gpu": 1}')
+    for _ in range(2):
+        bench.enqueue()
+    assert len(bench.claim()) == 1
+    # As Procrastinate's own worker does to one whose heartbeat is late.
+    bench.db.execute("DELETE FROM procrastinate_workers WHERE id = %s", [bench.worker])
+    assert resource(bench, "gpu")["used"] == 1
+    assert bench.claim(worker=bench.register()) == []
+    bench.expire()
+    assert bench.reap() == 1
+    assert resource(bench, "gpu")["used"] == 0
+
+
 @pytest.mark.parametrize(
     ("needs", "rule"),
     [("[]", "needs_object"), ('{"gpu": 0}', "needs_amount"), ('{"gpu": "all"}', "needs_amount"),

@@ -8,6 +8,18 @@ STILL = ("settings", "audit", "mailbox", "users", "user")
 """Pages that nothing changes while they are open."""
 
 
+def resources(world: World) -> None:
+    """What a host has, who holds it and who waits for it, and half an hour's work by the minute."""
+    world.connection.execute(
+        """INSERT INTO resources (host, name, capacity) VALUES ('h', 'memory_gb', 8), ('h', 'gpu', 1), ('*', 'licence', 2);
+           UPDATE leases SET held = '{"memory_gb": 6, "gpu": 1}' WHERE job_id = (SELECT min(job_id) FROM leases);
+           INSERT INTO resource_waits (job_id, host, needs) SELECT id, 'h', '{"memory_gb": 3}' FROM procrastinate_jobs
+           WHERE queue_name = 'processing' AND status = 'todo' AND scheduled_at IS NULL;
+           INSERT INTO queue_statistics (queue_name, minute, completed, failed, retried, lost, cancelled, released, seconds)
+           SELECT 'processing', date_trunc('minute', now()) - n * interval '1 minute', n % 7, n % 11 / 10, 0, 0, 0, 0, 9 FROM generate_series(1, 25) n"""
+    )
+
+
 def gallery(world: World) -> dict[str, str]:
     """Fill the house; the address of each page."""
     world.worker()
@@ -44,6 +56,7 @@ def gallery(world: World) -> dict[str, str]:
     world.one("SELECT sfa_loop_add(%s, 2000, 4000, 'Loop 4')", track)
     world.job(world.track("Waiting Song", "Somebody"), "htdemucs_ft")
     tree(world)
+    resources(world)
     return {
         "home": "/",
         "tracks": "/tracks",

@@ -38,4 +38,5 @@ def register() -> None:
 
 MODULES = (
     "processes", "company", "database", "disk", "network", "pooler", "clock", "load", "poison", "hostile", "cancel", "deploy",
+    "breaker", "chains", "tokens", "races",
 )  # fmt: skip

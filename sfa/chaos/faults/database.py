@@ -198,9 +198,11 @@ def deadlocks(scene: Scene) -> None:
                 with contextlib.suppress(psycopg.errors.DeadlockDetected), db.transaction():
                     for job in reversed(jobs[-8:]):
                         db.execute(
-                            "SELECT FROM analysis_jobs WHERE queue_job_id = %s FOR UPDATE", [job]
+                            "SELECT 1 FROM analysis_jobs WHERE queue_job_id = %s FOR UPDATE", [job]
                         )
-                        db.execute("SELECT FROM procrastinate_jobs WHERE id = %s FOR UPDATE", [job])
+                        db.execute(
+                            "SELECT 1 FROM procrastinate_jobs WHERE id = %s FOR UPDATE", [job]
+                        )
 
     meddler = threading.Thread(target=meddle)
     meddler.start()

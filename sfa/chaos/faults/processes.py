@@ -95,7 +95,7 @@ def worker_killed_and_restarted(scene: Scene) -> None:
     scene.note = f"taken back {took:.1f} s after its registration"
     # At once, plus the start of four children; the leases would have to be waited for without it.
     if took > scene.lease + 5 or scene.sql(
-        "SELECT FROM attempts WHERE verdict = 'lost' AND error <> 'the worker process died'"
+        "SELECT 1 FROM attempts WHERE verdict = 'lost' AND error <> 'the worker process died'"
     ):
         scene.find("lost", f"a restarted worker took its jobs back only after {took:.1f} s")
     scene.open("go")
@@ -207,7 +207,7 @@ def worker_terminated_twice(scene: Scene) -> None:
         scene.running(job, 2)
     scene.open("go")
     scene.ended()
-    if scene.sql("SELECT FROM attempts WHERE verdict NOT IN ('released', 'completed')"):
+    if scene.sql("SELECT 1 FROM attempts WHERE verdict NOT IN ('released', 'completed')"):
         scene.find("untold", "a shutdown has used up an attempt")
 
 

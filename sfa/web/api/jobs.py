@@ -54,6 +54,8 @@ async def job_make(call: Call) -> Answer:
         args["track_id"] = str(made["id"])
     if "user_id" in args or not isinstance(args.get("track_id"), str):
         raise Unusable("args name the track: {“track_id”: “…”}.", 422)
+    if isinstance(args.get("after"), str):
+        await detail(call, identity(args["after"]))  # somebody else's can't be followed
     job = await call.session.one(
         "api_enqueue", kind=kind, args=json.dumps(args), user_id=call.user.id,
         track_id=identity(args["track_id"]),

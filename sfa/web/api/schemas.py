@@ -179,7 +179,8 @@ SCHEMAS: dict[str, Json] = {
         "minProperties": 1,
     },
     "Queue": record(
-        "A queue. Counts of waiting jobs stop at 10,000.",
+        "A queue. Counts of waiting jobs stop at 10,000. `held`: they follow another job; `short`: they wait for a resource "
+        "(20 at most). `obstacle`: why nothing of what is ready starts.",
         {
             "name": TEXT,
             "concurrency": COUNT,
@@ -188,6 +189,9 @@ SCHEMAS: dict[str, Json] = {
             "paused_reason": maybe(TEXT),
             "ready": COUNT,
             "scheduled": COUNT,
+            "held": COUNT,
+            "short": COUNT,
+            "obstacle": maybe(TEXT),
             "running": COUNT,
             "workers": COUNT,
         },

@@ -68,7 +68,7 @@ PAGES: dict[str, Callable[[Request], Page]] = {
     "import": lambda request: Import(user(request).id, Shown.asked(request)),
     "account": lambda request: Account(user(request)),
     "health": lambda request: Health(is_admin(request), services(request).config),
-    "queues": lambda request: Queues(is_admin(request)),
+    "queues": lambda request: Queues(is_admin(request), user(request).id),
 }
 
 

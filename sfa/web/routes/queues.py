@@ -9,12 +9,12 @@ from sfa.web.answers import done
 from sfa.web.failures import Forbidden, Missing, Unusable
 from sfa.web.pages.page import stream_address
 from sfa.web.pages.queues import Queues
-from sfa.web.services import html, is_admin, services
+from sfa.web.services import html, is_admin, services, user
 
 
 async def queues(request: Request) -> Response:
     """The page of the queues."""
-    page = Queues(is_admin(request))
+    page = Queues(is_admin(request), user(request).id)
     async with services(request).database.session() as session:
         values = await page.load(session)
     return html(request, "queues.html", stream=stream_address(page), **values)
