@@ -168,10 +168,27 @@ BEGIN
         confidence = excluded.confidence, metre = excluded.metre, beats = excluded.beats, bars = excluded.bars, updated_at = now();
 END $$;
 
+-- What counts of a track's analyses, beside its title: lists are sorted and narrowed by it, each order by an index (0051).
+ALTER TABLE tracks
+    ADD COLUMN heard_tempo real,
+    ADD COLUMN heard_key text,
+    ADD COLUMN heard_camelot text;
+
 CREATE FUNCTION sfa_grid_changed() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+DECLARE
+    target uuid := coalesce(NEW.track_id, OLD.track_id);
 BEGIN
-    -- A track that is being deleted takes everything along.
-    PERFORM sfa_grid_rebuild(t.id) FROM tracks t WHERE t.id = coalesce(NEW.track_id, OLD.track_id);
+    -- The track first, as whoever records a result does: two that change one track's grid take turns. A track that is
+    -- being deleted takes everything along.
+    PERFORM FROM tracks WHERE id = target FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        RETURN NULL;
+    END IF;
+    PERFORM sfa_grid_rebuild(target);
+    UPDATE tracks t SET heard_tempo = a.tempo, heard_key = a.key, heard_camelot = a.camelot, duration_ms = coalesce(t.duration_ms, a.duration_ms)
+    FROM (SELECT) one LEFT JOIN sfa_analyses a ON a.track_id = target
+    WHERE t.id = target AND (t.heard_tempo, t.heard_key, t.heard_camelot, t.duration_ms)
+        IS DISTINCT FROM (a.tempo, a.key, a.camelot, coalesce(t.duration_ms, a.duration_ms));
     RETURN NULL;
 END $$;
 CREATE TRIGGER sfa_grid_changed AFTER INSERT OR UPDATE OR DELETE ON analysis_results FOR EACH ROW EXECUTE FUNCTION sfa_grid_changed();

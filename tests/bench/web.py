@@ -3,7 +3,8 @@
     bin/bench web [--jobs 1000000] [--tracks 10000] [--readers 500] [--rounds 30]
 
 Pages are asked of the application in this process, by ASGI, so that a figure is the server's time and the database's
-without a browser; what it takes of processors stands beside, which a busy machine leaves alone. Readers are real sockets on a real port. Goals: a page in 30 ms at the median, news within 250 ms,
+without a browser; what it takes of processors stands beside, which a busy machine leaves alone. Readers are real sockets on a real port. Progress goes the
+whole way from a child of a worker process to a socket. Goals: a page in 30 ms at the median, news and progress within 250 ms,
 assets under 250 KB compressed. Limit: rivals' dashboards (riverui, pgqueuer) need Go or another schema and are not run here.
 """
 
@@ -21,6 +22,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx
 import psutil
@@ -29,17 +31,26 @@ import uvicorn
 
 from sfa.accounts import local_owner, new_sign_in
 from sfa.config import Config
+from sfa.db import Database
 from sfa.migrations import migrate
 from sfa.postgres.throwaway import Throwaway
 from sfa.web.app import create_app
 from sfa.web.live import Hub
+from sfa.web.pages.page import PAGE_SIZE
+from sfa.web.pages.tracks import Wanted
 from sfa.web.render import DIST
 from sfa.web.server import Server
 from tests.bench.dashboard.house import fill
+from tests.bench.dashboard.progress import PACES, latencies, newsroom
 from tests.bench.dashboard.streams import hears, reader
 from tests.bench.kit.measure import quantile
 from tests.bench.kit.report import Report, parser
 
+SORTS = {
+    "title": "title", "-title": "title down", "artist": "artist", "-artist": "artist down", "tempo": "tempo", "-tempo": "tempo down",
+    "key": "key", "-key": "key down", "length": "length", "-length": "length down",
+}  # fmt: skip
+DEEP = ("title", "-artist", "-tempo", "key", "length")
 ADDRESS = "http://127.0.0.1:4000"
 SFA = "sfa"
 
@@ -148,7 +159,13 @@ async def addresses(config: Config, client: httpx.AsyncClient) -> dict[str, str]
         "a rare model": "detail=mdx_extra", "a model without jobs": "detail=htdemucs_ft", "a rare kind": "kind=export",
         "an empty kind": "kind=import", "a rare error": "reason=crash", "of a search": "q=Artist+77",
     }  # fmt: skip
-    tracks = {"newest": "", "by title": "sort=title", "by tempo": "sort=tempo", "of a search": "q=Artist+77", "by tempo and key": "slowest=120&fastest=125&camelot=8A", "without stems": "stems=no"}  # fmt: skip
+    sorts = {f"by {word}": f"sort={sort}" for sort, word in SORTS.items()}
+    deep = {f"{name}, page 100": await deep_page(config, sort) for name, sort in (("newest", ""), *((f"by {SORTS[s]}", s) for s in DEEP))}  # fmt: skip
+    tracks = {
+        "newest": "", **sorts, **deep, "of a search": "q=Artist+77", "of a search by tempo": "q=Artist+77&sort=tempo",
+        "by tempo and key": "slowest=120&fastest=125&camelot=8A", "without stems": "stems=no", "without stems by title": "stems=no&sort=title",
+        "that failed": "state=failed", "at work by length": "state=active&sort=length",
+    }  # fmt: skip
     return (
         {"home": "/"}
         | {f"tracks {name}": f"/tracks?{query}" for name, query in tracks.items()}
@@ -157,6 +174,19 @@ async def addresses(config: Config, client: httpx.AsyncClient) -> dict[str, str]
         | ({"job": f"/jobs/{failed}"} if failed else {})
         | {name: f"/{name}" for name in ("queues", "ports", "schedule", "models", "settings")}
     )
+
+
+async def deep_page(config: Config, sort: str) -> str:
+    """The query of the hundredth page in an order; of the last but one, where there are fewer tracks."""
+    wanted = Wanted(sort=sort)
+    database = Database(config.database_url, custom_plans=True)
+    await database.open()
+    try:
+        async with database.session() as session:
+            rows = await wanted.rows(session, await local_owner(session), 99 * PAGE_SIZE)
+    finally:
+        await database.close()
+    return urlencode(wanted.query(before=wanted.key_after(rows[-1])))
 
 
 async def live(report: Report, config: Config, cookie: str, count: int, rounds: int) -> None:
@@ -188,9 +218,22 @@ async def live(report: Report, config: Config, cookie: str, count: int, rounds: 
         report.add(f"memory of {count} readers and their clients", SFA, grown / 1024, "MB")
         for each in readers:
             each.writer.close()
+        await told(report, config, address, cookie, rounds)
     finally:
         server.should_exit = True
         await asyncio.to_thread(thread.join, 30)
+
+
+async def told(report: Report, config: Config, address: str, cookie: str, rounds: int) -> None:
+    """From a child's frame to the page."""
+    folder = config.var / "newsroom"
+    folder.mkdir()
+    with newsroom(config, folder):
+        for pace in PACES if rounds > 2 else PACES[-1:]:
+            spans = await latencies(address, cookie, config.database_url, folder, pace)
+            report.calibration.take()
+            report.add(f"progress, {pace.name}, median", SFA, quantile(spans, 0.5) * 1000, "ms")
+            report.add(f"progress, {pace.name}, 95 %", SFA, quantile(spans, 0.95) * 1000, "ms")
 
 
 async def _rename(connection: psycopg.AsyncConnection[Any], number: int) -> float:

@@ -67,6 +67,12 @@ def track(db: Connection) -> str:
 
 def grid(db: Connection, track: str) -> dict[str, Any]:
     row = one(db, "SELECT * FROM sfa_analyses WHERE track_id = %s", track)
+    listed = one(
+        db, "SELECT heard_tempo, heard_key, heard_camelot FROM tracks WHERE id = %s", track
+    )
+    assert tuple(listed.values()) == (row["tempo"], row["key"], row["camelot"]), (
+        "lists say the same"
+    )
     served = Features.from_json(row["features"])  # what is served fits the schema, always
     return row | {"beats": np.array(served.beats), "bars": np.array(served.bars), "served": served}
 
@@ -377,3 +383,16 @@ def test_a_track_goes_with_its_grid(db: Connection, track: str) -> None:
     db.execute("DELETE FROM tracks WHERE id = %s", [track])
     for table in ("grids", "grid_corrections", "stem_analyses"):
         assert one(db, f"SELECT count(*) AS n FROM {table}")["n"] == 0
+
+
+def test_a_track_whose_analyses_are_gone_is_listed_without(db: Connection, track: str) -> None:
+    listed = "SELECT heard_tempo, heard_key, heard_camelot, duration_ms FROM tracks WHERE id = %s"
+    assert tuple(one(db, listed, track).values()) == (100, "A minor", "8A", 60000)
+    db.execute("DELETE FROM analysis_results")
+    assert tuple(one(db, listed, track).values()) == (None, None, None, 60000)
+
+
+def test_an_analysis_tells_a_length_that_nobody_told(db: Connection) -> None:
+    made = str(one(db, "INSERT INTO tracks (title) VALUES ('a') RETURNING id")["id"])
+    analysed(db, made, features(100, 0.3), 100)
+    assert one(db, "SELECT duration_ms FROM tracks WHERE id = %s", made)["duration_ms"] == 60000

@@ -1,10 +1,13 @@
 """The hot queries by their plans: none reads more than it shows, however many jobs there are."""
 
+from dataclasses import replace
+
 import psycopg
 import pytest
 
 from sfa.db import statement
 from sfa.postgres.throwaway import Throwaway
+from sfa.web.pages.tracks import SORTS, Wanted
 from tests.web.rows import World
 
 PLANS: dict[str, tuple[str, dict[str, object]]] = {
@@ -108,6 +111,38 @@ def test_a_page_of_batches_counts_those_of_the_page_only(
         assert plan is not None
         read = _rows_read(plan["QUERY PLAN"][0]["Plan"])
         assert read < 3000, f"read {read} rows"
+
+
+def test_a_page_of_tracks_in_any_order_reads_no_more_than_it_shows(
+    world: World, dsn: str, postgres: Throwaway
+) -> None:
+    """Five thousand tracks with twenty jobs each: a page reads neither all of the tracks nor all jobs of its own."""
+    with psycopg.connect(f"{postgres.superuser_dsn} {dsn.rpartition(' ')[2]}") as superuser:
+        superuser.execute("SET session_replication_role = replica")
+        superuser.execute(
+            """INSERT INTO tracks (title, artist, user_id, duration_ms, heard_tempo, heard_camelot)
+               SELECT 'Song ' || n, 'Artist ' || n % 100, 1, 1000 + n % 700, CASE WHEN n % 4 > 0 THEN 60 + n % 120 END,
+                      CASE WHEN n % 4 > 0 THEN (1 + n % 12) || 'A' END FROM generate_series(1, 5000) n"""
+        )
+        superuser.execute(
+            """INSERT INTO processing_jobs (track_id, user_id, engine, model, status, finished_at, queue_job_id, inserted_at)
+               SELECT t.id, 1, 'spectral', 'spectral', 'completed', now(), row_number() OVER (), now() - n * interval '1 second'
+               FROM generate_series(1, 20) n, tracks t"""
+        )
+    world.connection.execute("ANALYZE tracks, processing_jobs, stems")
+    text = statement("track_list_sorted").encode()
+    world.connection.execute("SET plan_cache_mode = force_custom_plan")
+    for sort in ("-newest", *(f"{sign}{sort}" for sort in SORTS[1:] for sign in ("", "-"))):
+        first = Wanted(sort=sort)
+        half = world.connection.execute(text, first.parameters(1, 2500)).fetchall()
+        deep = replace(first, before=first.key_after(half[-1]))
+        for wanted in (first, deep):
+            plan = world.connection.execute(
+                b"EXPLAIN (ANALYZE, FORMAT JSON) " + text, wanted.parameters(1, 51)
+            ).fetchone()
+            assert plan is not None
+            read = _rows_read(plan["QUERY PLAN"][0]["Plan"])
+            assert read < 1000, f"{sort} after {wanted.before!r} read {read} rows"
 
 
 @pytest.mark.parametrize(

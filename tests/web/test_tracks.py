@@ -1,12 +1,14 @@
 """Uploads, downloads, ranges, lists and control, over HTTP."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
 
 from sfa.config import Config
+from sfa.web.pages.tracks import SORTS, WORDS
 from sfa.web.ranges import parsed
 from sfa.web.uploads import titled
 from tests.web.rows import World, sound
@@ -141,12 +143,17 @@ def shown(text: str) -> list[str]:
     ]
 
 
-def walk(owner: TestClient, address: str) -> list[str]:
-    """The titles of every page from the address on."""
+def ids(text: str) -> list[str]:
+    """The ids on a page of tracks."""
+    return re.findall(r'class="link-row" href="/tracks/([0-9a-f-]{36})"', text)
+
+
+def walk(owner: TestClient, address: str, of: Callable[[str], list[str]] = shown) -> list[str]:
+    """The titles, or what else ``of`` finds, of every page from the address on."""
     seen: list[str] = []
     while address:
         text = owner.get(address).text
-        seen += shown(text)
+        seen += of(text)
         following = re.search(r'rel="next" href="([^"]+)"', text)
         address = following[1].replace("&amp;", "&") if following else ""
     return seen
@@ -163,8 +170,53 @@ def test_the_list_pages_by_key_and_searches(owner: TestClient, world: World) -> 
     assert [title.lower() for title in walk(owner, "/tracks?sort=-title")] == by_title[::-1]
     assert len(shown(owner.get("/tracks", params={"q": "song 11"}).text)) == 11
     assert "No track matches" in owner.get("/tracks", params={"q": "100%_"}).text
-    for wrong in ("before=nonsense", "sort=title&before=nonsense", "sort=size", "slowest=fast"):
+    for wrong in (
+        "before=nonsense",
+        "sort=title&before=nonsense",
+        "sort=-newest&before=WzFd",
+        "sort=size",
+        "slowest=fast",
+    ):
         assert owner.get(f"/tracks?{wrong}").status_code == 400
+
+
+def test_every_order_is_complete_whatever_is_equal_or_unknown(
+    owner: TestClient, world: World
+) -> None:
+    """Each order against Python's, over three pages, with many equals and unknowns; what is unknown comes last both ways."""
+    world.connection.execute(
+        """INSERT INTO tracks (title, artist, duration_ms, heard_tempo, heard_camelot, inserted_at)
+           SELECT (CASE n % 2 WHEN 0 THEN 'song ' ELSE 'Song ' END) || n % 40, CASE WHEN n % 5 > 0 THEN 'Ärtist ' || n % 7 END,
+                  CASE WHEN n % 6 > 0 THEN 1000 * (1 + n % 4) END, CASE WHEN n % 3 > 0 THEN 100 + n % 2 + 0.25 END,
+                  CASE WHEN n % 4 > 0 THEN (8 + n % 3) || CASE n % 2 WHEN 0 THEN 'A' ELSE 'B' END END, now() - n % 30 * interval '1 minute'
+           FROM generate_series(1, 120) n"""
+    )
+    rows = world.connection.execute(
+        """SELECT id, inserted_at AS newest, lower(title) AS title, coalesce(lower(artist), '') AS artist, heard_tempo AS tempo,
+                  duration_ms AS length, lpad(heard_camelot, 3, '0') AS key FROM tracks"""
+    ).fetchall()
+    for sort in SORTS:
+        known = [row for row in rows if row[sort] is not None]
+        unknown = [row for row in rows if row[sort] is None]
+        # Words are in the database's order, which is its collation's.
+        words = {word: n for n, word in enumerate(_sorted_by(world, {row[sort] for row in known}))} if sort in WORDS else {}  # fmt: skip
+        for sign in ("", "-"):
+            falling = (sign == "-") != (sort == "newest")
+            wanted = [
+                str(row["id"])
+                for part in (known, unknown)
+                for row in sorted(
+                    part,
+                    key=lambda row: (words.get(row[sort], row[sort]) or 0, row["id"]),
+                    reverse=falling,
+                )
+            ]
+            assert walk(owner, f"/tracks?sort={sign}{sort}", ids) == wanted, sign + sort
+
+
+def _sorted_by(world: World, words: set[str]) -> list[str]:
+    told = world.connection.execute("SELECT w FROM unnest(%s::text[]) w ORDER BY w", [list(words)])
+    return [row["w"] for row in told]
 
 
 def test_tracks_are_found_by_what_they_are(owner: TestClient, world: World) -> None:

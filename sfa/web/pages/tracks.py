@@ -2,7 +2,8 @@
 
 What the address may say: ``q`` (title or artist), ``sort`` (newest, title, artist, tempo, key, length; with ``-`` before it
 the other way round), ``slowest`` and ``fastest`` (BPM), ``camelot`` (8A), ``stems`` (yes, no), ``state`` (active, failed), ``before``
-(where the page begins). Newest first without a filter is the quick one: it reads no more than it shows.
+(where the page begins). Without a filter every order reads no more than it shows, by an index of its own; what is unknown
+comes last whichever way round. A filter that few tracks pass looks at each of the user's tracks at most.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import json
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass, fields
+from datetime import datetime
 from typing import Any, ClassVar, Self
 from uuid import UUID
 
@@ -21,6 +23,7 @@ from sfa.web.failures import Unusable
 from sfa.web.pages.page import PAGE_SIZE, key_parts, page_key
 
 SORTS = ("newest", "title", "artist", "tempo", "key", "length")
+WORDS = ("title", "artist")
 CHOICES = {
     "sort": tuple(sign + sort for sort in SORTS for sign in ("", "-")),
     "stems": ("yes", "no"),
@@ -81,31 +84,41 @@ class Wanted:
             return await session.all(
                 "track_list", user_id=user_id, q=self.q, before_at=at, before_id=id_, size=size
             )
-        sort = (self.sort or "newest").removeprefix("-")
-        n, s, last = unpacked(self.before)
-        return await session.all(
-            "track_list_sorted",
-            user_id=user_id,
-            q=self.q,
-            sort=sort,
+        return await session.all("track_list_sorted", **self.parameters(user_id, size))
+
+    def parameters(self, user_id: int, size: int) -> dict[str, Any]:
+        """What `track_list_sorted` wants to know."""
+        last = unpacked(self.column, self.before)
+        return {
+            "user_id": user_id,
+            "q": self.q,
+            "sort": self.column,
             # The newest come first; everything else rises.
-            falling=self.sort.startswith("-") != (sort == "newest"),
-            slowest=float(self.slowest) if self.slowest else None,
-            fastest=float(self.fastest) if self.fastest else None,
-            camelot=self.camelot,
-            stems=self.stems,
-            state=self.state,
-            before_n=n,
-            before_s=s,
-            before_id=last,
-            size=size,
-        )
+            "falling": self.sort.startswith("-") != (self.column == "newest"),
+            "slowest": float(self.slowest) if self.slowest else None,
+            "fastest": float(self.fastest) if self.fastest else None,
+            "camelot": self.camelot,
+            "stems": self.stems,
+            "state": self.state,
+            "before_at": last.at,
+            "before_n": last.n,
+            "before_s": last.s,
+            "before_id": last.id,
+            "size": size,
+        }
+
+    @property
+    def column(self) -> str:
+        """What the rows are sorted by, whichever way round."""
+        return (self.sort or "newest").removeprefix("-")
 
     def key_after(self, row: Row) -> str:
         """Where the page after this row begins."""
         if self.plain:
             return page_key(row["inserted_at"], row["id"])
-        return packed(row["n"], row["s"], row["id"])
+        if self.column == "newest":
+            return packed(row["at"].isoformat(), row["id"])
+        return packed(row["s"] if self.column in WORDS else row["n"], row["id"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,19 +149,33 @@ class Tracks:
         }
 
 
-def packed(n: float, s: str, id_: UUID) -> str:
+@dataclass(frozen=True, slots=True)
+class Last:
+    """The row that a sorted page begins after: its id and what it is sorted by."""
+
+    id: UUID | None = None
+    at: datetime | None = None
+    n: float | None = None
+    s: str | None = None
+
+
+def packed(value: float | str, id_: UUID) -> str:
     """Where a sorted page ends, as it stands in the address."""
-    return urlsafe_b64encode(json.dumps([n, s, str(id_)]).encode()).decode().rstrip("=")
+    return urlsafe_b64encode(json.dumps([value, str(id_)]).encode()).decode().rstrip("=")
 
 
-def unpacked(text: str) -> tuple[float | None, str | None, UUID | None]:
-    """The figure, the word and the id that a sorted page begins after; nothing for the first page."""
+def unpacked(column: str, text: str) -> Last:
+    """What `packed` made of a row sorted by this column; empty for the first page."""
     if not text:
-        return None, None, None
+        return Last()
     try:
-        n, s, id_ = json.loads(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-        return float(n), str(s), UUID(id_)
-    except (ValueError, TypeError, AttributeError) as error:
+        value, id_ = json.loads(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+        if column == "newest":
+            return Last(UUID(id_), at=datetime.fromisoformat(value))
+        if column in WORDS:
+            return Last(UUID(id_), s=str(value).replace("\0", ""))
+        return Last(UUID(id_), n=float(value))
+    except (ValueError, TypeError, AttributeError, OverflowError) as error:
         raise Unusable(
             "This page's address is incomplete. Start from the first page.", 400
         ) from error

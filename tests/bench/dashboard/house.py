@@ -26,11 +26,16 @@ FEATURES = {
 PEAKS = {"min": [-60] * 1000, "max": [60] * 1000}
 
 TRACKS = """INSERT INTO tracks (user_id, title, artist, duration_ms, audio_key, inserted_at)
-    SELECT 1, 'Song ' || md5(n::text), 'Artist ' || n %% 500, 180000, 'audio/bench.wav', now() - n * interval '1 minute'
+    SELECT 1, 'Song ' || md5(n::text), 'Artist ' || n %% 500, 60000 + abs(hashtext(n::text)) %% 300000, 'audio/bench.wav', now() - n * interval '1 minute'
     FROM generate_series(1, %s) n"""
 ANALYSES = """INSERT INTO analysis_results (track_id, version, duration_ms, sample_rate, channels, tempo, tempo_confidence, key,
         key_confidence, camelot, energy, features)
-    SELECT id, 2, 180000, 44100, 2, 60 + abs(hashtext(id::text)) %% 120, 0.9, 'A minor', 0.8, '8A', 0.5, %s FROM tracks"""
+    SELECT id, 2, 180000, 44100, 2, 60 + abs(hashtext(id::text)) %% 120, 0.9, 'A minor', 0.8, 1 + abs(hashtext('k' || id)) %% 12 || 'A', 0.5, %s
+    FROM tracks"""
+# What triggers would have made of them: the grid that counts, and what the track's row says of itself.
+GRIDS = """INSERT INTO grids (track_id, source, tempo, confidence, metre, beats, bars)
+    SELECT track_id, 'mix', tempo, tempo_confidence, 4, features -> 'beats', features -> 'bars' FROM analysis_results"""
+HEARD = """UPDATE tracks t SET heard_tempo = a.tempo, heard_key = a.key, heard_camelot = a.camelot FROM analysis_results a WHERE a.track_id = t.id"""
 # One in a thousand failed, one in a thousand waits, one in two thousand is of a rare model, one in ten thousand an export.
 JOBS = """INSERT INTO processing_jobs (track_id, user_id, engine, model, operation, task_name, status, error, error_kind, started_at,
         finished_at, queue_job_id, inserted_at, options)
@@ -57,6 +62,8 @@ def fill(dsn: str, tracks: int, jobs: int) -> None:
         connection.execute(TRACKS, [tracks])
         connection.execute("ANALYZE tracks")
         connection.execute(ANALYSES, [json.dumps(FEATURES)])
+        connection.execute(GRIDS)
+        connection.execute(HEARD)
         connection.execute(JOBS, [jobs])
         connection.execute("ANALYZE processing_jobs")
         connection.execute(STEMS, [json.dumps(PEAKS)])
