@@ -1,35 +1,49 @@
-"""Measure what a call to a warm child costs, and what it saves, beside a fresh process a job, executors and loky.
+"""Measure what a call to a warm child costs and saves, beside a fresh process a job, executors and loky; then kill things.
 
-    bin/bench ports [--quick] [--only sfa process executor loky]
+    bin/bench ports [--quick] [--only sfa process librosa executor loky]
 
 Cells: a call that does nothing (median and 99th percentile of 1,000, in milliseconds: all of it is overhead); 30 s of
 audio analysed, and 8 s separated by a small model, warm and from nothing (seconds from asking to having the result, and
 processor seconds of a warm call, which a busy machine hardly changes); how much the calling process grew over 1,000
 calls (from the first hundred to the end). Every contestant calls from a process of its own, one call at a time, with
 one thread; a fresh process imports what it needs and no more. Loky has an environment of its own under var/bench; it
-has no torch, so it separates nothing.
+has no torch, so it separates nothing. "process" runs our own analyzer, which starts quickly; "librosa" is what most
+systems run, a fresh process of a naive librosa script a job, with its compiled code cached.
+
+At last the seconds from kill -9 of a child at work, of its worker and of supervisord until the last of their processes
+is gone, in an installation of its own (calls/kills.py), and until another worker is at work on the killed one's job.
 """
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from sfa.config import HOME
+from tests.bench.hearing import accuracy as hearing
 from tests.bench.kit.measure import abba, quantile
 from tests.bench.kit.report import Report, chosen, parser, say
 from tests.bench.kit.rivals import BENCH, Rival, Unavailable, clean
 
-CONTESTANTS = ["sfa", "process", "executor", "loky"]
+CONTESTANTS = ["sfa", "process", "librosa", "executor", "loky"]
 LOKY = Rival(
     "ports-loky",
     ("loky==3.7.0", "numpy==2.4.6", "scipy==1.17.1", "soundfile==0.14.0", "soxr==1.1.0", "imageio-ffmpeg==0.8.1"),
 )  # fmt: skip
+RIVALS = {"loky": LOKY, "librosa": hearing.RIVALS["librosa"]}
+KILLS = {
+    "kill -9 of a child, last process gone": "child",
+    "kill -9 of a worker, last process gone": "worker",
+    "kill -9 of a worker, its job runs again": "resumed",
+    "kill -9 of supervisord, last process gone": "supervisord",
+}
 CALLS = 1000
 
 
@@ -39,16 +53,17 @@ def main(argv: list[str]) -> int:
     report = Report("ports")
     names = ["sfa"] if options.smoke else chosen(CONTESTANTS, options.only)
     pythons = dict.fromkeys(names, Path(sys.executable))
-    if "loky" in names:
+    for name in [name for name in RIVALS if name in names]:
         try:
-            pythons["loky"] = LOKY.install()
+            pythons[name] = RIVALS[name].install()
         except Unavailable as why:
             report.note(str(why))
-            names.remove("loky")
+            names.remove(name)
     rounds = 1 if options.smoke else 2 if options.quick else options.rounds
     calls = 50 if options.smoke else 300 if options.quick else CALLS
     song = _song(8 if options.smoke else 30)
-    for name in abba(names, rounds):
+    callers = [name for name in names if name != "librosa"]
+    for name in abba(callers, rounds):
         say(f"{name}: calls that do nothing")
         report.calibration.take()
         # A fresh process a thousand times over would say the same, later.
@@ -62,11 +77,44 @@ def main(argv: list[str]) -> int:
     for name in abba(names, rounds):
         say(f"{name}: analyses")
         report.calibration.take()
-        _work(report, pythons[name], name, "30 s analysed", "analyze", {"audio": str(song)}, 8)
+        if name == "librosa":
+            _script(report, pythons[name], song)
+        else:
+            _work(report, pythons[name], name, "30 s analysed", "analyze", {"audio": str(song)}, 8)
     if not options.smoke:
-        _separations(report, names, rounds)
+        _separations(report, callers, rounds)
+    if "sfa" in names:
+        _kills(report, rounds, 300)
     report.show(options.json)
     return 0
+
+
+def _script(report: Report, python: Path, song: Path) -> None:
+    """A fresh process of a naive librosa script, twice: the first may find its compiled code not cached yet."""
+    once = functools.partial(
+        subprocess.run, [str(python), str(hearing.SCRIPTS / "librosa_naive.py")],
+        input=f"{song}\n", text=True, stdout=subprocess.PIPE, check=True, env=clean({"OMP_NUM_THREADS": "1"}),
+    )  # fmt: skip
+    began = time.perf_counter()
+    once()
+    report.add("30 s analysed, from nothing", "librosa", time.perf_counter() - began, "s")
+    began, before = time.perf_counter(), os.times()
+    once()
+    report.add("30 s analysed, warm", "librosa", time.perf_counter() - began, "s")
+    after = os.times()
+    spent = (
+        after.children_user + after.children_system - before.children_user - before.children_system
+    )
+    report.add("30 s analysed, warm, processor", "librosa", spent, "s")
+
+
+def _kills(report: Report, rounds: int, seconds: int) -> None:
+    say("sfa: kills")
+    report.calibration.take()
+    told = _python(Path(sys.executable), "tests.bench.calls.kills", str(rounds), str(seconds))
+    for cell, name in KILLS.items():
+        for took in told[name]:
+            report.add(cell, "sfa", took, "s")
 
 
 def _separations(report: Report, names: list[str], rounds: int) -> None:
@@ -89,16 +137,12 @@ def _work(
 
 
 def _run(python: Path, name: str, work: str, count: int, args: Mapping[str, Any]) -> dict[str, Any]:
-    command = [
-        str(python),
-        "-P",
-        "-m",
-        "tests.bench.calls.caller",
-        name,
-        work,
-        str(count),
-        json.dumps(args),
-    ]
+    return _python(python, "tests.bench.calls.caller", name, work, str(count), json.dumps(args))
+
+
+def _python(python: Path, module: str, *arguments: str) -> dict[str, Any]:
+    """What a program of the bench prints."""
+    command = [str(python), "-P", "-m", module, *arguments]
     done = subprocess.run(
         command, stdout=subprocess.PIPE, check=True, cwd=HOME, env=clean({"PYTHONPATH": str(HOME), "CUDA_VISIBLE_DEVICES": ""})
     )  # fmt: skip
