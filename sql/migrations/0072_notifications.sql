@@ -86,7 +86,8 @@ BEGIN
     FOR b IN SELECT j.id FROM batch_jobs j JOIN batch_members m ON m.batch_id = j.id WHERE m.job_id = NEW.id ORDER BY j.id FOR NO KEY UPDATE OF j LOOP
         PERFORM pg_notify('sfa_changed', 'batch:' || b.id);
         PERFORM sfa_tell(s.user_id, format('batch:%s:%s', s.id, s.completed), 'batch',
-            format('%s: %s of %s done', coalesce(s.title, 'Batch'), s.completed, s.total),
+            CASE WHEN s.title IS NULL THEN format('A batch is over: %s of %s done', s.completed, s.total)
+                 ELSE format('%s: %s of %s done', s.title, s.completed, s.total) END,
             CASE WHEN s.failed > 0 THEN format('%s failed', s.failed) ELSE '' END, '/batches/' || s.id)
         FROM sfa_batches s WHERE s.id = b.id AND s.status <> 'running';
     END LOOP;
