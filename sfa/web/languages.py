@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sfa.languages import LANGUAGES, current, gettext, ngettext, texts
 
-__all__ = ["LANGUAGES", "Speak", "chosen", "current", "gettext", "ngettext", "script_words", "words_version"]  # fmt: skip
+__all__ = ["LANGUAGES", "Speak", "asked", "chosen", "current", "gettext", "ngettext", "script_words", "words_version"]  # fmt: skip
 
 
 @functools.cache
@@ -33,15 +33,19 @@ def words_version() -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:10]
 
 
-def chosen(request: Request) -> str:
-    """The language for a request."""
-    if request.cookies.get("lang") in LANGUAGES:
-        return request.cookies["lang"]
+def asked(request: Request) -> str:
+    """The language that the browser asks for."""
     for part in request.headers.get("accept-language", "").split(","):
         language = part.partition(";")[0].strip().lower().partition("-")[0]
         if language in LANGUAGES:
             return language
     return "en"
+
+
+def chosen(request: Request) -> str:
+    """The language for a request."""
+    wanted = request.cookies.get("lang", "")
+    return wanted if wanted in LANGUAGES else asked(request)
 
 
 class Speak:

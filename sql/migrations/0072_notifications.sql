@@ -22,10 +22,13 @@ CREATE INDEX notifications_page_idx ON notifications (user_id, id DESC);
 CREATE INDEX notifications_unread_idx ON notifications (user_id) WHERE read_at IS NULL;
 CREATE INDEX notifications_track_idx ON notifications (track_id);
 
--- Which kinds a user wants by mail; no row: none.
+-- Which kinds a user wants by mail, and in which language mails are: the one of the pages, when that was last chosen. No
+-- row: none, in English.
 CREATE TABLE notification_settings (
     user_id integer PRIMARY KEY REFERENCES users ON DELETE CASCADE,
     by_mail text[] NOT NULL DEFAULT '{}',
+    language text NOT NULL DEFAULT 'en',
+    CONSTRAINT notification_settings_language CHECK (language ~ '^[a-z]{2}$'),
     CONSTRAINT notification_settings_kinds CHECK (by_mail <@ '{failed,ready,import,batch,cleanup}')
 );
 
