@@ -55,6 +55,11 @@ class Template:
         return cls(tuple(parts[::2]), tuple(parts[1::2]), translation)
 
     @property
+    def plain(self) -> bool:
+        """Whether none of its blanks holds a text."""
+        return not any(name.rstrip("0123456789") in TEXTS for name in self.names)
+
+    @property
     def weight(self) -> int:
         """How many characters are its own."""
         return sum(map(len, self.around))
@@ -115,26 +120,41 @@ class Told:
             return self._whole[text]
         if len(text) > MOST or not depth:
             return None
+        if (listed := self._listed(text)) is not None:
+            return listed
         for template in self.candidates(text):
             if (values := template.match(text)) is not None:
-                inner = {
-                    name: (self.tell(value, depth - 1) if name.rstrip("0123456789") in TEXTS else None)
-                    or value
-                    for name, value in values.items()
-                }  # fmt: skip
-                return template.filled(inner)
-        # Several that were strung together, where each of them is known.
-        parts = [self.tell(part, 1) for part in text.split("; ", 9)] if "; " in text else [None]
-        return "; ".join(part for part in parts if part) if all(parts) else None
+                return template.filled(
+                    {name: self._value(name, value, depth - 1) for name, value in values.items()}
+                )
+        return None
+
+    def _value(self, name: str, value: str, depth: int) -> str:
+        """What stands in a blank: told where it is a text, else as it is."""
+        found = self.tell(value, depth) if name.rstrip("0123456789") in TEXTS else None
+        return found or value
+
+    def _listed(self, text: str) -> str | None:
+        """Several texts in a row, where each of them is known and holds no other."""
+        found = []
+        for part in text.split("; ", 9) if "; " in text else ():
+            plain = (template for template in self.candidates(part) if template.plain)
+            said = self._whole.get(part) or next(
+                (template.filled(values) for template in plain if (values := template.match(part))), None
+            )  # fmt: skip
+            if said is None:
+                return None
+            found.append(said)
+        return "; ".join(found) or None
 
 
 def _stored(language: str) -> Iterator[tuple[str, str]]:
     """What may be stored, with its translation: whole texts, and the templates that stand in Python or SQL."""
     for message in texts(language):
         text, places = message.id, [place for place, _line in message.locations]
-        if isinstance(text, str) and text and message.string:
-            if not BLANK.search(text) or any(place.endswith((".py", ".sql")) for place in places):
-                yield text, str(message.string)
+        ours = any(place.endswith((".py", ".sql")) for place in places)
+        if isinstance(text, str) and text and message.string and (ours or not BLANK.search(text)):
+            yield text, str(message.string)
 
 
 @functools.cache

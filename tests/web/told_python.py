@@ -48,7 +48,7 @@ class Module:
     """A parsed file, and where its texts come from."""
 
     def __init__(self, path: Path) -> None:
-        self.path = str(path.relative_to(ROOT))
+        self.path = str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else path.name
         self.tree = ast.parse(path.read_text())
         self.parents = {
             child: node for node in ast.walk(self.tree) for child in ast.iter_child_nodes(node)
@@ -69,7 +69,9 @@ class Module:
             case ast.Call(func=ast.Attribute(attr=name)):
                 self.calls.setdefault(f".{name}", []).append(node)
             case ast.ImportFrom(module=str(source), names=names):
-                self.imported |= {each.asname or each.name: f"{source}.{each.name}" for each in names}
+                self.imported |= {
+                    each.asname or each.name: f"{source}.{each.name}" for each in names
+                }
             case ast.Assign(targets=targets, value=value):
                 for target in targets:
                     self._assign(node, target, value)
@@ -143,13 +145,18 @@ class Reader:
                 return self._name(node, name, depth)
             case ast.Attribute(attr=name) if _known(self.of.assigned.get((None, f".{name}"), [])):
                 return [text for value in self.of.assigned[None, f".{name}"] for text in self.read(value, depth - 1)]  # fmt: skip
-            case ast.Subscript(value=ast.Name() as table) if (rows := self._table(table)) is not None:
+            case ast.Subscript(value=ast.Name() as table) if (
+                rows := self._table(table)
+            ) is not None:
                 return [text for value in rows for text in self.read(value, depth - 1)]
             case ast.Subscript(value=value):
                 return self.read(value, depth)
             case ast.List(elts=values):
                 return [text for value in values for text in self.read(value, depth)]
-            case ast.Call(func=ast.Attribute(attr="join"), args=[ast.GeneratorExp(generators=[ast.comprehension(iter=parts)])]):
+            case ast.Call(
+                func=ast.Attribute(attr="join"),
+                args=[ast.GeneratorExp(generators=[ast.comprehension(iter=parts)])],
+            ):
                 return self.read(parts, depth)
             case ast.Call():
                 return self._call(node, depth)
@@ -174,7 +181,9 @@ class Reader:
             self.apart.append(part.value)
             return [(name, blank)]
         # A name is followed, for "it was said" may stand before; a call or an attribute is somebody's or something's.
-        followed = isinstance(part.value, ast.Name | ast.IfExp | ast.BinOp) and part.conversion == -1
+        followed = (
+            isinstance(part.value, ast.Name | ast.IfExp | ast.BinOp) and part.conversion == -1
+        )
         found = self.read(part.value, depth - 1) if followed and not name.isupper() else [None]
         texts = [("", text) for text in found if text is not None]
         return [*texts, *([(name.lower(), blank)] if None in found or not texts else [])]
@@ -216,9 +225,9 @@ class Reader:
 
     def _call(self, call: ast.Call, depth: int) -> list[str | None]:
         match call:
-            case ast.Call(func=ast.Attribute(value=ast.Name() as table, attr="get"), args=[_, *rest]) if (
-                rows := self._table(table)
-            ) is not None:
+            case ast.Call(
+                func=ast.Attribute(value=ast.Name() as table, attr="get"), args=[_, *rest]
+            ) if (rows := self._table(table)) is not None:
                 return [text for value in [*rows, *rest] for text in self.read(value, depth - 1)]
             case ast.Call(func=ast.Name(id="mark"), args=[text]):
                 return self.read(text, depth)
@@ -279,9 +288,16 @@ def blank_name(node: ast.expr) -> str:
             return blank_name(value)
         case ast.Call(func=ast.Attribute(attr="join"), args=[value, *_]):
             return blank_name(value)
-        case ast.Call(func=ast.Name(id="str" | "repr" | "sorted" | "round" | "len" | "size" | "map" | "max"), args=[*_, value]):
+        case ast.Call(
+            func=ast.Name(id="str" | "repr" | "sorted" | "round" | "len" | "size" | "map" | "max"),
+            args=[*_, value],
+        ):
             return blank_name(value)
-        case ast.Call(func=ast.Attribute(value=value, attr="partition" | "strip" | "split" | "lower" | "splitlines")):
+        case ast.Call(
+            func=ast.Attribute(
+                value=value, attr="partition" | "strip" | "split" | "lower" | "splitlines"
+            )
+        ):
             return blank_name(value)
         case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)):
             return name.strip("_")
@@ -304,10 +320,12 @@ def _named(pieces: list[tuple[str, str]]) -> str:
 
 
 def worth(text: str) -> bool:
-    """Whether there is anything to translate in it."""
+    """Whether there is anything to translate in it: words, or marks around a text."""
     if text.endswith(": "):
         return False
-    return bool(re.search(r"[A-Za-z]{2,}", BLANK.sub("", text)) or {name.rstrip("0123456789") for name in BLANK.findall(text)} & TEXTS and BLANK.sub("", text).strip())  # fmt: skip
+    own = BLANK.sub("", text).strip()
+    told = any(name.rstrip("0123456789") in TEXTS for name in BLANK.findall(text))
+    return bool(re.search(r"[A-Za-z]{2,}", own) or (told and own))
 
 
 def python_texts(paths: list[Path]) -> tuple[dict[str, set[str]], list[str]]:
@@ -341,17 +359,23 @@ def docstrings(paths: list[Path]) -> dict[str, set[str]]:
         of = module(path)
         for node in ast.walk(of.tree):
             match node:
-                case ast.Raise(exc=ast.Name(id=name)) | ast.Call(func=ast.Name(id=name), args=[], keywords=[]):
+                case (
+                    ast.Raise(exc=ast.Name(id=name))
+                    | ast.Call(func=ast.Name(id=name), args=[], keywords=[])
+                ):
                     raised.add(name)
-                case ast.ClassDef(name=name) if (text := ast.get_docstring(node, clean=False)):
+                case ast.ClassDef(name=name) if text := ast.get_docstring(node, clean=False):
                     classes[name] = (text.strip(), of.path)
-                    if any(isinstance(each, ast.Call) and ast.unparse(each) == "super().__init__()" for each in ast.walk(node)):
+                    if any(
+                        isinstance(each, ast.Call) and ast.unparse(each) == "super().__init__()"
+                        for each in ast.walk(node)
+                    ):
                         raised.add(name)
     found: dict[str, set[str]] = {}
     for name in raised & set(classes):
-        text, path = classes[name]
+        text, place = classes[name]
         if _is_error(name, tuple(paths)):
-            found.setdefault(text, set()).add(path)
+            found.setdefault(text, set()).add(place)
     return found
 
 
@@ -375,18 +399,24 @@ def _given_texts(of: Module) -> Iterator[tuple[str, ast.expr]]:
     """The expressions that people read, each with the name of the call it is given to."""
     for node in ast.walk(of.tree):
         match node:
-            case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name), args=args, keywords=keywords):
+            case ast.Call(
+                func=ast.Name(id=name) | ast.Attribute(attr=name), args=args, keywords=keywords
+            ):
                 for place in ARGUMENTS.get(name, ()):
                     if place < len(args):
                         yield (name if name[0].isupper() else ""), args[place]
                 yield from (("", each.value) for each in keywords if each.arg in KEYWORDS)
-            case ast.Call(func=ast.IfExp(body=ast.Name(id=name)), args=[text, *_]) if name in ARGUMENTS:
+            case ast.Call(func=ast.IfExp(body=ast.Name(id=name)), args=[text, *_]) if (
+                name in ARGUMENTS
+            ):
                 yield "", text
             case ast.Dict(keys=keys, values=values):
                 for key, value in zip(keys, values, strict=True):
                     if isinstance(key, ast.Constant) and key.value in ENTRIES:
                         yield "", value
-            case ast.Assign(targets=[ast.Name(id=name) | ast.Attribute(attr=name)], value=value) if name in ASSIGNED:
+            case ast.Assign(
+                targets=[ast.Name(id=name) | ast.Attribute(attr=name)], value=value
+            ) if name in ASSIGNED:
                 yield "", value
             case ast.FunctionDef(name=name) if name in RETURNS:
                 yield from (("", each.value) for each in ast.walk(node) if isinstance(each, ast.Return) and each.value)  # fmt: skip

@@ -111,5 +111,5 @@ def _given(text: str) -> Iterator[str]:
         yield f"{{message}}{appended[1]}{{rule}}{appended[2]}"
     for entry in re.finditer(r"'ended_by', '([^']*)'", text):
         yield entry[1]
-    for given in re.finditer(r"USING \w+, '((?:[^']|'')*)'", text):
-        yield given[1]
+    for used in re.finditer(r"USING \w+, '((?:[^']|'')*)'", text):
+        yield used[1]
