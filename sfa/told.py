@@ -10,8 +10,8 @@ Which texts there are is collected from the source (tests/web/told_*.py), so tha
 fails a test. What no template fits stays as it was stored.
 
 Limits: texts of more than `MOST` characters are left alone, and texts within texts deeper than `DEPTH`. A template is tried
-only where its first or last whole word is the text's, the one with the most words of its own first; its words are found
-from left to right and never looked for anew, so a text costs each candidate one walk over it at most.
+only where its first or last whole word is the text's; its words are found from left to right and never looked for anew, so a
+text costs each candidate one walk over it at most. Of several that fit, the one counts whose own words come first.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ MOST: Final = 4000
 DEPTH: Final = 4
 KEPT: Final = 1024
 TEXTS: Final = frozenset(
-    {"before", "cause", "closed", "died", "error", "how", "looks_like", "message", "reason", "strerror", "told", "what", "why"}
+    {"before", "died", "error", "how", "looks_like", "message", "reason", "strerror", "told", "what"}
 )  # fmt: skip
 """Blanks whose values are texts that may be known themselves."""
 SYSTEM: Final = (
@@ -59,11 +59,6 @@ class Template:
         """Whether none of its blanks holds a text."""
         return not any(name.rstrip("0123456789") in TEXTS for name in self.names)
 
-    @property
-    def weight(self) -> int:
-        """How many characters are its own."""
-        return sum(map(len, self.around))
-
     def match(self, text: str) -> dict[str, str] | None:
         """What stands in the blanks; None where the text is another. One walk from left to right."""
         first, *inner, last = self.around
@@ -78,6 +73,13 @@ class Template:
             values.append(text[at:found])
             at = found + len(words)
         return dict(zip(self.names, [*values, text[at:end]], strict=True))
+
+    def rank(self, values: dict[str, str]) -> tuple[bool, int, int]:
+        """How well it fits, the least being the best: what begins first, as the outer of two texts does; then what has more of its own."""
+        own = sum(map(len, self.around))
+        first = 0 if self.around[0] else len(values[self.names[0]])
+        # "{exception}: {error}" fits almost anything.
+        return own <= 2, first, -own
 
     def filled(self, values: dict[str, str]) -> str:
         """The translation with these values; a value that looks like a blank is none."""
@@ -106,13 +108,12 @@ class Told:
                 self._others.append(template)
 
     def candidates(self, text: str) -> list[Template]:
-        """The templates that are worth a try, the one with the most words of its own first."""
-        found = [
+        """The templates that are worth a try."""
+        return [
             *self._heads.get(text.partition(" ")[0], ()),
             *self._tails.get(text.rpartition(" ")[2], ()),
             *self._others,
         ]
-        return sorted(found, key=lambda template: -template.weight)
 
     def tell(self, text: str, depth: int = DEPTH) -> str | None:
         """The text in this language; None where it is not known."""
@@ -122,12 +123,17 @@ class Told:
             return None
         if (listed := self._listed(text)) is not None:
             return listed
-        for template in self.candidates(text):
-            if (values := template.match(text)) is not None:
-                return template.filled(
-                    {name: self._value(name, value, depth - 1) for name, value in values.items()}
-                )
-        return None
+        found = [
+            (template.rank(values), template, values)
+            for template in self.candidates(text)
+            if (values := template.match(text)) is not None
+        ]
+        if not found:
+            return None
+        _, template, values = min(found, key=lambda each: each[0])
+        return template.filled(
+            {name: self._value(name, value, depth - 1) for name, value in values.items()}
+        )
 
     def _value(self, name: str, value: str, depth: int) -> str:
         """What stands in a blank: told where it is a text, else as it is."""

@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sfa.told import BLANK, TEXTS
+from tests.web.told_source import Function, Module, defaults_of, module, module_named, place_of
 
-ROOT = Path(__file__).parents[2]
 DEPTH = 7
 
 ARGUMENTS: dict[str, tuple[int, ...]] = {
@@ -40,73 +40,6 @@ ASSIGNED = ("reason", "notice")
 """Variables that hold what people read."""
 RETURNS = ("ended_by", "died", "failure", "verdict", "too_large", "not_audio")
 """Functions whose results people read."""
-
-Function = ast.FunctionDef | ast.AsyncFunctionDef
-
-
-class Module:
-    """A parsed file, and where its texts come from."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else path.name
-        self.tree = ast.parse(path.read_text())
-        self.parents = {
-            child: node for node in ast.walk(self.tree) for child in ast.iter_child_nodes(node)
-        }
-        self.functions: dict[str, list[Function]] = {}
-        self.calls: dict[str, list[ast.Call]] = {}
-        self.assigned: dict[tuple[Function | None, str], list[ast.expr | None]] = {}
-        self.imported: dict[str, str] = {}
-        for node in ast.walk(self.tree):
-            self._note(node)
-
-    def _note(self, node: ast.AST) -> None:
-        match node:
-            case ast.FunctionDef() | ast.AsyncFunctionDef():
-                self.functions.setdefault(node.name, []).append(node)
-            case ast.Call(func=ast.Name(id=name)):
-                self.calls.setdefault(name, []).append(node)
-            case ast.Call(func=ast.Attribute(attr=name)):
-                self.calls.setdefault(f".{name}", []).append(node)
-            case ast.ImportFrom(module=str(source), names=names):
-                self.imported |= {
-                    each.asname or each.name: f"{source}.{each.name}" for each in names
-                }
-            case ast.Assign(targets=targets, value=value):
-                for target in targets:
-                    self._assign(node, target, value)
-            case ast.AnnAssign(target=target, value=ast.expr() as value):
-                self._assign(node, target, value)
-            case ast.AugAssign(target=target):
-                self._assign(node, target, None)
-            case ast.For(target=target) | ast.comprehension(target=target):
-                self._assign(node, target, None)
-
-    def _assign(self, at: ast.AST, target: ast.expr, value: ast.expr | None) -> None:
-        match target, value:
-            case ast.Tuple(elts=targets), ast.Tuple(elts=values) if len(targets) == len(values):
-                for one, other in zip(targets, values, strict=True):
-                    self._assign(at, one, other)
-            case ast.Tuple(elts=targets), _:
-                for one in targets:
-                    self._assign(at, one, None)
-            case ast.Name(id=name), _:
-                self.assigned.setdefault((self.around(at), name), []).append(value)
-            case ast.Attribute(attr=name), _:
-                self.assigned.setdefault((None, f".{name}"), []).append(value)
-
-    def around(self, node: ast.AST) -> Function | None:
-        """The function that a node stands in."""
-        above = self.parents.get(node)
-        while above is not None and not isinstance(above, Function):
-            above = self.parents.get(above)
-        return above
-
-
-@functools.cache
-def module(path: Path) -> Module:
-    """A file, parsed once."""
-    return Module(path)
 
 
 def _known(found: list[ast.expr | None]) -> bool:
@@ -191,7 +124,7 @@ class Reader:
     def _name(self, node: ast.expr, name: str, depth: int) -> list[str | None]:
         scope = self.of.around(node)
         while True:
-            if scope is not None and (place := _place(scope, name)) is not None:
+            if scope is not None and (place := place_of(scope, name)) is not None:
                 return self._given(scope, name, place, depth)
             if found := self.of.assigned.get((scope, name)):
                 return [text for value in found for text in ([None] if value is None else self.read(value, depth - 1))]  # fmt: skip
@@ -206,7 +139,7 @@ class Reader:
         calls = self.of.calls.get(f".{function.name}" if own else function.name, [])
         if own and function.name == "__init__":
             calls = []
-        texts += [text for default in _defaults(function, name) for text in self.read(default, 1)]
+        texts += [text for default in defaults_of(function, name) for text in self.read(default, 1)]
         for call in calls:
             given = next((each.value for each in call.keywords if each.arg == name), None)
             if given is None and place < len(call.args):
@@ -217,7 +150,7 @@ class Reader:
 
     def _table(self, name: ast.Name) -> list[ast.expr] | None:
         source, _, wanted = self.of.imported.get(name.id, name.id).rpartition(".")
-        other = _module_of(source) or self.of
+        other = module_named(source) or self.of
         for value in other.assigned.get((None, wanted), []):
             if isinstance(value, ast.Dict):
                 return value.values
@@ -235,9 +168,9 @@ class Reader:
                 other, wanted = self.of, name
                 if name in self.of.imported:
                     source, _, wanted = self.of.imported[name].rpartition(".")
-                    other = _module_of(source) or self.of
+                    other = module_named(source) or self.of
             case ast.Call(func=ast.Attribute(value=ast.Name(id=base), attr=wanted)):
-                other = _module_of(self.of.imported.get(base, "")) or self.of
+                other = module_named(self.of.imported.get(base, "")) or self.of
             case _:
                 return [None]
         functions = other.functions.get(wanted, [])
@@ -251,26 +184,6 @@ class Reader:
             for text in reader.read(node.value, depth - 1)
         ]
         return texts or [None]
-
-
-def _module_of(name: str) -> Module | None:
-    path = ROOT.joinpath(*name.split(".")).with_suffix(".py") if name.startswith("sfa.") else None
-    return module(path) if path is not None and path.is_file() else None
-
-
-def _place(function: Function, name: str) -> int | None:
-    """At which place of a call a parameter is given."""
-    names = [each.arg for each in [*function.args.posonlyargs, *function.args.args]]
-    own = 1 if names[:1] in (["self"], ["cls"]) else 0
-    if name in names:
-        return names.index(name) - own
-    return 99 if name in [each.arg for each in function.args.kwonlyargs] else None
-
-
-def _defaults(function: Function, name: str) -> list[ast.expr]:
-    names = [each.arg for each in [*function.args.posonlyargs, *function.args.args]]
-    given = function.args.defaults
-    return [value for each, value in zip(names[len(names) - len(given) :], given, strict=True) if each == name]  # fmt: skip
 
 
 def blank_name(node: ast.expr) -> str:

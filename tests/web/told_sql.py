@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from tests.web.told_python import ROOT, worth
+from tests.web.told_python import worth
+from tests.web.told_source import ROOT
 
 MIGRATIONS = sorted((ROOT / "sql" / "migrations").glob("*.sql"))
 CALLS: dict[str, tuple[int, ...]] = {"sfa_refuse": (1,), "sfa_tell": (3, 4), "sfa_lose_v1": (2,)}

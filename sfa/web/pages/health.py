@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from sfa.config import Config
 from sfa.db import Session
 from sfa.errors import SfaError
+from sfa.told import told
 from sfa.vault import Vault
 from sfa.web.languages import gettext as _
 from sfa.web.vitals import Vitals, vitals
@@ -67,7 +68,7 @@ class Health:
         for queue in found["queues"]:
             name = queue["name"]
             if queue["paused"]:
-                reason = f": {queue['paused_reason']}" if queue["paused_reason"] else ""
+                reason = f": {told(queue['paused_reason'])}" if queue["paused_reason"] else ""
                 said.append(
                     Concern(False, _("The queue %(name)s is paused") % {"name": name} + reason)
                 )
