@@ -68,10 +68,10 @@ class Health:
         for queue in found["queues"]:
             name = queue["name"]
             if queue["paused"]:
-                reason = f": {told(queue['paused_reason'])}" if queue["paused_reason"] else ""
-                said.append(
-                    Concern(False, _("The queue %(name)s is paused") % {"name": name} + reason)
-                )
+                text = _("The queue %(name)s is paused") % {"name": name}
+                if queue["paused_reason"]:
+                    text += ": " + told(queue["paused_reason"])
+                said.append(Concern(False, text))
             elif not queue["workers"]:
                 text = _("Nobody works on the queue %(name)s.") % {"name": name}
                 said.append(Concern(True, text, f"bin/sfa up · bin/sfa worker {name}"))
