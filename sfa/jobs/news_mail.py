@@ -1,4 +1,4 @@
-"""Mail a notification to its user, once: the mail's row and the mark that it was mailed are one transaction."""
+"""Mail a notification to its user, once, in the user's language: the mail's row and the mark that it was mailed are one transaction."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import procrastinate
 
 from sfa import mail
 from sfa.jobs import standalone
+from sfa.languages import speaking
 from sfa.queue.app import app
+from sfa.told import told
 from sfa.vault import Vault
 
 
@@ -19,10 +21,10 @@ async def news_mail(context: procrastinate.JobContext, notification: int) -> Non
         news = await session.one("news_to_mail", id=notification)
         if news is None:
             return
-        text = "\n\n".join(
-            filter(None, [news["title"], news["body"], config.address + news["link"]])
-        )
+        with speaking(news["language"]):
+            title, body = told(news["title"]), told(news["body"])
+        text = "\n\n".join(filter(None, [title, body, config.address + news["link"]]))
         await mail.post(
-            session, Vault(config), news["email"], news["title"][:200], text + "\n", news["user_id"]
+            session, Vault(config), news["email"], title[:200], text + "\n", news["user_id"]
         )
         await session.run("news_mailed", id=notification)

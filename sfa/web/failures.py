@@ -10,8 +10,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from sfa.errors import DatabaseUnavailable, InputError, ObjectMissing, Refused, SfaError, StoreError
+from sfa.told import told
 from sfa.web.buckets import TooMany
-from sfa.web.languages import gettext as _
 from sfa.web.names import mark
 from sfa.web.services import html, is_api, is_htmx, wants_json
 
@@ -23,6 +23,12 @@ SENTENCES = {
     413: mark("That is more than this server takes."),
     500: mark("Something went wrong here. It was written to the server's log."),
 }
+TITLES = (
+    mark("Bad Request"), mark("Unauthorized"), mark("Forbidden"), mark("Not Found"), mark("Method Not Allowed"), mark("Conflict"),
+    mark("Request Entity Too Large"), mark("Unsupported Media Type"), mark("Unprocessable Entity"), mark("Too Many Requests"),
+    mark("Internal Server Error"), mark("Service Unavailable"),
+)  # fmt: skip
+"""What a page of an error is headed: HTTP's own words."""
 RULES = {
     "processing_jobs_one_active": mark("This separation is waiting or running already."),
     "processing_jobs_format_known": mark(
@@ -124,11 +130,12 @@ def verdict(error: Exception) -> tuple[int, str]:
             rule = error.constraint or ""
             status = 409 if rule.endswith(("_one_active", "_one_a_place", "_one_a_pad")) else 422
             # A rule of ours says what is wrong in words for people, and which rule it is.
-            told, ours, _ = str(error).partition(f' (rule "{rule}")')
+            words, ours, _ = str(error).partition(f' (rule "{rule}")')
             if rule not in RULES and not ours:
                 log.warning("refused by %s: %s", rule or "the database", error)
-                told = "The database refused this."
-            return status, RULES.get(rule, told[:1].upper() + told[1:])
+                words = "The database refused this."
+            words = told(words)
+            return status, RULES.get(rule, words[:1].upper() + words[1:])
         case DatabaseUnavailable():
             return 503, "The database does not answer. Jobs are safe; try again in a moment."
         case _:
@@ -138,7 +145,7 @@ def verdict(error: Exception) -> tuple[int, str]:
 def failure(request: Request, error: Exception) -> Response:
     """The response for an error, in the form that was asked for."""
     status, sentence = verdict(error)
-    sentence = _(sentence)
+    sentence = told(sentence)
     if status >= 500:
         log.error("%s %s", request.method, request.scope.get("path"), exc_info=error)
     if is_api(request):
@@ -146,7 +153,7 @@ def failure(request: Request, error: Exception) -> Response:
     elif wants_json(request) or is_htmx(request):
         response = JSONResponse({"error": sentence}, status)
     else:
-        title = HTTPStatus(status).phrase
+        title = told(HTTPStatus(status).phrase)
         response = html(request, "error.html", status, title=title, sentence=sentence)
     if isinstance(error, TooMany):
         response.headers["retry-after"] = str(error.seconds)

@@ -80,6 +80,45 @@ INCIDENTS = {
     "tripped": mark("kept crashing; its breaker holds the queue back"),
     "closed": mark("runs again; its breaker is closed"),
 }
+FACTS = {
+    "why": mark("why"),
+    "ended_by": mark("ended by"),
+    "port": mark("port"),
+    "device": mark("device"),
+    "pid": mark("process"),
+    "exit_code": mark("exit code"),
+    "signal": mark("signal"),
+    "oom": mark("out of memory"),
+    "peak_rss": mark("most memory"),
+    "last_rss": mark("memory at last"),
+    "cpu_seconds": mark("processor time"),
+    "calls": mark("calls so far"),
+    "last_percent": mark("percent at last"),
+    "last_stage": mark("stage at last"),
+    "last_seen": mark("last seen"),
+    "left_behind": mark("left processes behind"),
+    "protocol_errors": mark("lines against the protocol"),
+    "detail": mark("in detail"),
+    "constraint": mark("rule"),
+    "exception": mark("exception"),
+    "starts_in": mark("starts in"),
+    "in_window": mark("ends in a row"),
+    "pause": mark("pause number"),
+    "trips": mark("trips"),
+    "seconds": mark("for"),
+}
+"""What an attempt's certificate and an incident's detail are about."""
+REMOVALS = {
+    "crashed": mark("crashed"),
+    "killed": mark("killed"),
+    "max_calls": mark("after its last call"),
+    "max_age": mark("old"),
+    "max_rss": mark("too large"),
+    "idle": mark("idle"),
+    "shutdown": mark("shut down"),
+    "unknown": mark("unknown"),
+}
+"""Why a child left its pool."""
 VERDICTS = {
     "running": mark("running"),
     "completed": mark("done"),
@@ -129,7 +168,7 @@ def named(table: dict[str, str]) -> Callable[[Any], str]:
 
     def name(value: Any) -> str:
         word = table.get(value or "")
-        return _(word) if word else str(value or "–")
+        return _(word) if word else str(value or "–").replace("_", " " if table is FACTS else "_")
 
     return name
 
@@ -151,6 +190,8 @@ NAMES: dict[str, Callable[[Any], str]] = {
     "process_name": named(PROCESSES),
     "process_state": named(PROCESS_STATES),
     "incident_name": named(INCIDENTS),
+    "fact_name": named(FACTS),
+    "removal_name": named(REMOVALS),
     "event_name": named(EVENTS),
     "stem_name": named(STEM_NAMES),
     "missing_what": named(KEPT),

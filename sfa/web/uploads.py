@@ -18,6 +18,7 @@ from starlette.datastructures import UploadFile
 from sfa.objects import pinned
 from sfa.sniff import HEAD, audio_format
 from sfa.web.failures import Unusable
+from sfa.web.names import mark
 from sfa.web.services import Services
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
@@ -83,10 +84,10 @@ def titled(name: str) -> tuple[str, str | None]:
 
 def _looks_like(head: bytes) -> str:
     for magic, what in (
-        (b"%PDF", "a PDF"),
-        (b"\x89PNG", "a picture"),
-        (b"\xff\xd8\xff", "a picture"),
-        (b"PK", "a zip archive"),
+        (b"%PDF", mark("a PDF")),
+        (b"\x89PNG", mark("a picture")),
+        (b"\xff\xd8\xff", mark("a picture")),
+        (b"PK", mark("a zip archive")),
     ):
         if head.startswith(magic):
             return f"it begins like {what}"

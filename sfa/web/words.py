@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from sfa.db import Row
+from sfa.told import told, told_log
 from sfa.web.languages import gettext as _
 from sfa.web.names import NAMES, kind_name, letter
 
@@ -96,7 +97,7 @@ def decibels(value: float | None) -> str:
 
 
 def figure(value: object, name: str) -> str:
-    """A value of an attempt's certificate, in the unit that its name says."""
+    """A value of an attempt's certificate or an incident's detail, in the unit that its name says, or in words."""
     if isinstance(value, bool):
         return _("yes") if value else _("no")
     if isinstance(value, int | float):
@@ -108,6 +109,8 @@ def figure(value: object, name: str) -> str:
             return size(int(value * 1024))
         if name.endswith(("_s", "seconds")):
             return f"{value:.1f} s"
+    if isinstance(value, str) and name in ("why", "ended_by", "last_stage", "detail"):
+        return told(value)
     return str(value) if isinstance(value, str | int) else json.dumps(value, ensure_ascii=False)
 
 
@@ -162,6 +165,7 @@ def pretty(value: object) -> str:
 FILTERS: dict[str, Any] = NAMES | {
     function.__name__: function
     for function in (
-        clock, exactly, exact_place, span, ago, full, precise, size, decibels, figure, state, left, job_name, of_job, letter, pretty,
+        clock, exactly, exact_place, span, ago, full, precise, size, decibels, figure, state, left, job_name, of_job, letter, pretty, told,
+        told_log,
     )
 }  # fmt: skip

@@ -28,7 +28,7 @@ BEGIN
         RETURN;
     END IF;
     IF queue.breaker = 'half_open' THEN
-        queue.breaker_why := format('%s crashed again when it was tried', kind);
+        queue.breaker_why := format('%s crashed again when it was tried: %s', kind, coalesce(left(_error, 500), 'failed without saying why'));
     ELSE
         SELECT max(a.id) INTO since
         FROM (SELECT id, job_id, verdict FROM attempts ORDER BY id DESC LIMIT 5000) a JOIN procrastinate_jobs j ON j.id = a.job_id
@@ -39,11 +39,11 @@ BEGIN
         IF moments < queue.breaker_crashes OR jobs < 2 THEN
             RETURN;
         END IF;
-        queue.breaker_why := format('%s crashed %s times in a row', kind, moments);
+        queue.breaker_why := format('%s crashed %s times in a row: %s', kind, moments, coalesce(left(_error, 500), 'failed without saying why'));
     END IF;
     UPDATE queues SET breaker = 'open', breaker_job = NULL, breaker_trips = queue.breaker_trips + 1,
         breaker_until = now() + queue.breaker_pause * 2 ^ least(queue.breaker_trips, 5),
-        breaker_why = queue.breaker_why || coalesce(': ' || left(_error, 200), '')
+        breaker_why = queue.breaker_why
     WHERE name = queue.name;
 END $$;
 

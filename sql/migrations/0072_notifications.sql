@@ -22,10 +22,13 @@ CREATE INDEX notifications_page_idx ON notifications (user_id, id DESC);
 CREATE INDEX notifications_unread_idx ON notifications (user_id) WHERE read_at IS NULL;
 CREATE INDEX notifications_track_idx ON notifications (track_id);
 
--- Which kinds a user wants by mail; no row: none.
+-- Which kinds a user wants by mail, and in which language mails are: the one of the pages, when that was last chosen. No
+-- row: none, in English.
 CREATE TABLE notification_settings (
     user_id integer PRIMARY KEY REFERENCES users ON DELETE CASCADE,
     by_mail text[] NOT NULL DEFAULT '{}',
+    language text NOT NULL DEFAULT 'en',
+    CONSTRAINT notification_settings_language CHECK (language ~ '^[a-z]{2}$'),
     CONSTRAINT notification_settings_kinds CHECK (by_mail <@ '{failed,ready,import,batch,cleanup}')
 );
 
@@ -86,7 +89,8 @@ BEGIN
     FOR b IN SELECT j.id FROM batch_jobs j JOIN batch_members m ON m.batch_id = j.id WHERE m.job_id = NEW.id ORDER BY j.id FOR NO KEY UPDATE OF j LOOP
         PERFORM pg_notify('sfa_changed', 'batch:' || b.id);
         PERFORM sfa_tell(s.user_id, format('batch:%s:%s', s.id, s.completed), 'batch',
-            format('%s: %s of %s done', coalesce(s.title, 'Batch'), s.completed, s.total),
+            CASE WHEN s.title IS NULL THEN format('A batch is over: %s of %s done', s.completed, s.total)
+                 ELSE format('%s: %s of %s done', s.title, s.completed, s.total) END,
             CASE WHEN s.failed > 0 THEN format('%s failed', s.failed) ELSE '' END, '/batches/' || s.id)
         FROM sfa_batches s WHERE s.id = b.id AND s.status <> 'running';
     END LOOP;

@@ -198,7 +198,7 @@ def test_of_two_last_members_that_end_together_one_tells_of_the_end(
                 pass
         early.commit()
         late.join()
-    assert one(db, "SELECT title FROM notifications")["title"] == "Batch: 2 of 2 done"
+    assert one(db, "SELECT title FROM notifications")["title"] == "A batch is over: 2 of 2 done"
 
 
 def test_a_user_hears_once_of_an_event_and_marks_it_read(db: Connection) -> None:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from sfa.config import Config
 from sfa.db import Session
 from sfa.errors import SfaError
+from sfa.told import told
 from sfa.vault import Vault
 from sfa.web.languages import gettext as _
 from sfa.web.vitals import Vitals, vitals
@@ -67,10 +68,10 @@ class Health:
         for queue in found["queues"]:
             name = queue["name"]
             if queue["paused"]:
-                reason = f": {queue['paused_reason']}" if queue["paused_reason"] else ""
-                said.append(
-                    Concern(False, _("The queue %(name)s is paused") % {"name": name} + reason)
-                )
+                text = _("The queue %(name)s is paused") % {"name": name}
+                if queue["paused_reason"]:
+                    text += ": " + told(queue["paused_reason"])
+                said.append(Concern(False, text))
             elif not queue["workers"]:
                 text = _("Nobody works on the queue %(name)s.") % {"name": name}
                 said.append(Concern(True, text, f"bin/sfa up · bin/sfa worker {name}"))

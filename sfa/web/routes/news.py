@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from sfa.web.answers import done
 from sfa.web.failures import Unusable
+from sfa.web.languages import current
 from sfa.web.pages.news import News
 from sfa.web.pages.page import stream_address
 from sfa.web.services import html, services, user
@@ -35,7 +36,9 @@ async def news_steer(request: Request) -> Response:
                 "news_read", user_id=user(request).id, until=int(until) if until else None
             )
         elif verb == "mail" and set(kinds) <= set(KINDS):
-            await session.run("news_mail", user_id=user(request).id, kinds=kinds)
+            await session.run(
+                "news_mail", user_id=user(request).id, kinds=kinds, language=current.get()
+            )
         else:
             raise Unusable("Say whether to mark as read or to choose what comes by mail.", 400)
     return done(request, "/notifications")

@@ -16,7 +16,7 @@ from sfa.config import Config
 from sfa.errors import ConfigError
 from sfa.web.answers import done
 from sfa.web.failures import Forbidden, Missing, Unusable
-from sfa.web.languages import LANGUAGES
+from sfa.web.languages import LANGUAGES, asked
 from sfa.web.services import THEMES, html, is_admin, services, user
 from sfa.web.settings import EDITABLE, settings
 
@@ -33,9 +33,15 @@ async def settings_show(request: Request) -> Response:
 
 
 async def settings_choose(request: Request) -> Response:
-    """Keep this browser's language and theme, a cookie each; what is empty follows the system again."""
+    """Keep this browser's language and theme, a cookie each; what is empty follows the system again.
+
+    Mails to the user are in that language from here on.
+    """
     async with request.form(max_files=0, max_fields=3) as form:
         wanted = {"lang": str(form.get("lang") or ""), "theme": str(form.get("theme") or "")}
+    language = wanted["lang"] if wanted["lang"] in LANGUAGES else asked(request)
+    async with services(request).database.session() as session:
+        await session.run("news_language", user_id=user(request).id, language=language)
     response = RedirectResponse("/settings", 303)
     for name, known in (("lang", tuple(LANGUAGES)), ("theme", THEMES)):
         if wanted[name] in known:

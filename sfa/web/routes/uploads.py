@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 
 from sfa.db import Row
 from sfa.objects import pinned
+from sfa.told import told
 from sfa.web.addresses import identity
 from sfa.web.failures import RULES, Missing, Unusable
 from sfa.web.resumed import MOST, Misplaced, append, expire, forget, key_of, length, path_of
@@ -83,7 +84,7 @@ async def _piece(request: Request, row: Row) -> Response:
         )
     except Misplaced as error:
         headers = {"upload-offset": str(error.offset)}
-        return JSONResponse({"error": str(error)}, 409, headers=headers)
+        return JSONResponse({"error": told(str(error))}, 409, headers=headers)
     if have < row["bytes"]:
         return Response(status_code=204, headers={"upload-offset": str(have)})
     path = path_of(at.config, row["id"])
