@@ -9,7 +9,7 @@ from starlette.requests import Request
 from sfa.web.addresses import identity, job_of, track_of
 from sfa.web.failures import Missing
 from sfa.web.pages.account import Account
-from sfa.web.pages.batches import Batch, Batches
+from sfa.web.pages.batches import Batch, Batches, Part
 from sfa.web.pages.health import Health
 from sfa.web.pages.home import Home
 from sfa.web.pages.imports import Import, Imports, Shown
@@ -48,7 +48,8 @@ def _tracks(request: Request) -> Page:
 
 
 def _batch(request: Request) -> Page:
-    return Batch(user(request).id, identity(request.query_params.get("batch", "")))
+    query = request.query_params
+    return Batch(user(request).id, identity(query.get("batch", "")), Part.asked(query))
 
 
 PAGES: dict[str, Callable[[Request], Page]] = {
