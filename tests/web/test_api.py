@@ -452,7 +452,7 @@ def test_the_stream_tells_of_batches_whose_counts_change(
     ) as stream:
         lines = stream.iter_lines()
 
-        def told() -> tuple[str, ...]:
+        def told() -> tuple[Any, ...]:
             *_, last = lines_until(lines, "batch")
             said = last["data"]
             api.hold({"$ref": "#/components/schemas/Batch"}, said)
@@ -483,6 +483,13 @@ def test_the_stream_tells_of_batches_whose_counts_change(
         assert told() == (again, "running", 1, 0, 0), "a new one"
         world.connection.execute("DELETE FROM processing_jobs WHERE id = (SELECT job_id FROM batch_members WHERE batch_id = %s)", [again])  # fmt: skip
         assert told() == (again, "cancelled", 0, 0, 0)
+
+
+def test_the_document_says_what_the_stream_tells(stranger: TestClient) -> None:
+    body = stranger.get("/api/v1/openapi.json").json()
+    said = body["paths"]["/api/v1/events"]["get"]["description"]
+    for event in ("hello", "job", "batch", "track", "queues", "away", "bye"):
+        assert f"``{event}``" in said
 
 
 def test_a_batch_that_ended_while_the_line_was_silent_is_told(

@@ -69,14 +69,14 @@ def songs(text: str) -> list[int]:
 
 def test_a_batch_lists_a_hundred_at_a_time_by_key(owner: TestClient, world: World) -> None:
     which = many(world)
-    address, seen = f"/batches/{which}", []
+    address, seen = f"/batches/{which}", list[list[int]]()
     for _ in range(3):
         page = owner.get(address).text
         seen.append(songs(page))
         further = re.search(r'rel="next" href="([^"]+)"', page)
         address = further[1].replace("&amp;", "&") if further else ""
     assert [len(part) for part in seen] == [100, 100, 50]
-    assert sum(seen, []) == list(range(1, 251))
+    assert [n for part in seen for n in part] == [*range(1, 251)]
     assert address == "", "the last page leads no further"
     # A track that goes meanwhile shifts nothing: the next page begins after the place, not after a number of rows.
     world.connection.execute("DELETE FROM tracks WHERE title = 'Song 1'")
