@@ -64,14 +64,19 @@ async def take_in(database: Database, store: Store, path: Path, title: str, mode
     async with pinned(database, key):
         if not await store.exists(key):
             await store.copy_file(key, path)
-        return await _enqueue(database, key, title, model)
+        return await _enqueue(database, key, await store.size(key), title, model)
 
 
-async def _enqueue(database: Database, key: str, title: str, model: str) -> Intake:
+async def _enqueue(database: Database, key: str, size: int, title: str, model: str) -> Intake:
     async with database.transaction() as session:
         user = await local_owner(session)
         track = await session.one(
-            "track_insert", user_id=user, title=title[:500], artist=None, audio_key=key
+            "track_insert",
+            user_id=user,
+            title=title[:500],
+            artist=None,
+            audio_key=key,
+            audio_bytes=size,
         )
         assert track is not None
         job = await session.one(

@@ -62,6 +62,7 @@ async def _perform(work: Run) -> Record:
     for name, path in ((key, found.path), (cover, found.cover)):
         if name and path and not await store.exists(name):
             await store.copy_file(name, path)
+    size = await store.size(key)
 
     async def record(session: Session) -> None:
         told = {name: found.facts.get(name) for name in ("title", "artist", "album")}
@@ -69,6 +70,7 @@ async def _perform(work: Run) -> Record:
             "result_download",
             id=row["track_id"],
             audio_key=key,
+            audio_bytes=size,
             cover_key=cover,
             duration_ms=length,
             **told,

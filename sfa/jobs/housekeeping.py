@@ -3,7 +3,7 @@
 Tracks, stems and the domain rows of jobs are not its business. It works in batches of 1,000 rows, so that it never
 holds the tables for long; a job that is stopped in between goes on with the next one. Queue rows are walked by their ids,
 from the oldest to the first that is too young: what is kept that long (failed jobs, those scheduled far ahead) is what a
-run costs, not the table.
+run costs, not the table. Beside that it folds the changes of what users hold, and looks for the tracks' files.
 """
 
 from __future__ import annotations
@@ -45,6 +45,8 @@ async def housekeeping(context: procrastinate.JobContext) -> None:
         # What is forgotten next has been counted.
         await session.one("metrics_roll")
         await _queue_rows(session)
+        while (row := await session.one("user_storage_fold")) and row["folded"]:
+            pass
         for name in STATEMENTS:
             total = 0
             while pruned := await session.run(name):

@@ -34,6 +34,15 @@ STATUSES = {
     "completed": mark("done"),
     "failed": mark("failed"),
     "cancelled": mark("cancelled"),
+    "refused": mark("refused"),
+}
+OPERATIONS = {
+    "analyze": mark("Analysis"),
+    "separate": mark("Separation"),
+    "multistem": mark("Many stems"),
+    "demuser": mark("Voice without music"),
+    "voice_clean": mark("Clean voice"),
+    "voice_change": mark("Another voice"),
 }
 QUALITIES = {
     "input": mark("bad input"),
@@ -184,6 +193,7 @@ def letter(stem_type: str) -> str:
 NAMES: dict[str, Callable[[Any], str]] = {
     "kind_name": kind_name,
     "status_name": named(STATUSES),
+    "operation_name": named(OPERATIONS),
     "quality": named(QUALITIES),
     "obstacle_name": named(OBSTACLES),
     "verdict_name": named(VERDICTS),

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from starlette.requests import Request
 
 from sfa.errors import DatabaseUnavailable
-from sfa.web.failures import Missing
+from sfa.web.failures import Forbidden, Missing
 from sfa.web.gate import signed_in
 from sfa.web.languages import current
 from sfa.web.live import Pieces
@@ -41,7 +41,7 @@ async def stream(request: Request, page: Page) -> AsyncIterator[str]:
                 viewer.dirty.set()
                 yield event("sfa-away")
                 continue
-            except Missing:
+            except (Missing, Forbidden):
                 yield event("sfa-gone")
                 return
             fresh = {name: body for name, body in now.items() if sent.get(name) != body}

@@ -91,6 +91,11 @@ def size(count: int | None) -> str:
     return f"{max(1, round(count / 1e3))} kB"
 
 
+def held(count: int) -> str:
+    """Bytes that somebody holds; a dash for none."""
+    return size(count) if count else "–"
+
+
 def decibels(value: float | None) -> str:
     """A level, with a real minus sign."""
     return _("silent") if value is None else f"{value:.1f} dB".replace("-", "−")
@@ -165,7 +170,7 @@ def pretty(value: object) -> str:
 FILTERS: dict[str, Any] = NAMES | {
     function.__name__: function
     for function in (
-        clock, exactly, exact_place, span, ago, full, precise, size, decibels, figure, state, left, job_name, of_job, letter, pretty, told,
-        told_log,
+        clock, exactly, exact_place, span, ago, full, precise, size, held, decibels, figure, state, left, job_name, of_job, letter, pretty,
+        told, told_log,
     )
 }  # fmt: skip

@@ -39,6 +39,8 @@ CREATE TABLE batch_members (
 );
 CREATE INDEX batch_members_job_idx ON batch_members (job_id);
 CREATE INDEX batch_members_track_idx ON batch_members (track_id);
+-- The page of a batch reads a hundred members, in the order of its tracks.
+CREATE INDEX batch_members_page_idx ON batch_members (batch_id, position);
 
 CREATE FUNCTION sfa_batch_fill() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
@@ -116,6 +118,10 @@ CREATE VIEW sfa_batches AS
     FROM batch_jobs b, LATERAL (
         SELECT count(*) AS total,
                count(*) FILTER (WHERE status IN ('waiting', 'running', 'retrying')) AS active,
+               count(*) FILTER (WHERE status = 'waiting') AS waiting,
+               count(*) FILTER (WHERE status = 'running') AS running,
+               count(*) FILTER (WHERE status = 'retrying') AS retrying,
+               count(*) FILTER (WHERE status = 'refused') AS refused,
                count(*) FILTER (WHERE status = 'completed') AS completed,
                count(*) FILTER (WHERE status IN ('failed', 'refused')) AS failed,
                count(*) FILTER (WHERE status = 'cancelled') AS cancelled,
@@ -152,3 +158,23 @@ BEGIN
     PERFORM pg_notify('sfa_changed', 'batch:' || _batch);
     RETURN retried;
 END $$;
+
+-- ---------------------------------------------------------------- NOTIFY wakes: whose counts may have changed
+
+-- A job is deleted; its end, and its beginning, are told by sfa_tell_batch.
+CREATE FUNCTION sfa_notify_batch() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+    PERFORM pg_notify('sfa_changed', 'batch:' || batch_id) FROM batch_members WHERE job_id = OLD.id;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER sfa_notify_batch AFTER DELETE ON analysis_jobs FOR EACH ROW WHEN (OLD.in_batch) EXECUTE FUNCTION sfa_notify_batch();
+CREATE TRIGGER sfa_notify_batch AFTER DELETE ON processing_jobs FOR EACH ROW WHEN (OLD.in_batch) EXECUTE FUNCTION sfa_notify_batch();
+
+-- A track goes, and its membership with it.
+CREATE FUNCTION sfa_notify_batch_smaller() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+    PERFORM pg_notify('sfa_changed', 'batch:' || batch_id) FROM (SELECT DISTINCT batch_id FROM gone) g;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER sfa_notify_batch AFTER DELETE ON batch_members REFERENCING OLD TABLE AS gone
+    FOR EACH STATEMENT EXECUTE FUNCTION sfa_notify_batch_smaller();

@@ -81,13 +81,25 @@ CREATE TRIGGER sfa_tell_job AFTER UPDATE OF status ON processing_jobs FOR EACH R
     WHEN (OLD.status <> NEW.status AND (NEW.status = 'failed' OR NEW.status = 'completed' AND NEW.operation <> 'export') AND NOT NEW.in_batch)
     EXECUTE FUNCTION sfa_tell_job();
 
+-- A batch's counts changed: pages are woken; of its last member's end its owner hears. Once a statement and batch: a cancelled
+-- batch of thousands is counted once, not once a member.
 CREATE FUNCTION sfa_tell_batch() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 DECLARE
     b record;
 BEGIN
+    IF NOT EXISTS (SELECT FROM new_rows WHERE in_batch) THEN
+        RETURN NULL;
+    END IF;
+    PERFORM pg_notify('sfa_changed', 'batch:' || moved.id) FROM (
+        SELECT DISTINCT m.batch_id AS id FROM new_rows n JOIN old_rows o USING (id) JOIN batch_members m ON m.job_id = n.id
+        WHERE n.in_batch AND n.status <> o.status) moved;
     -- Locked in one order: of two last members that end at the same moment one sees the other's end.
-    FOR b IN SELECT j.id FROM batch_jobs j JOIN batch_members m ON m.batch_id = j.id WHERE m.job_id = NEW.id ORDER BY j.id FOR NO KEY UPDATE OF j LOOP
-        PERFORM pg_notify('sfa_changed', 'batch:' || b.id);
+    FOR b IN
+        SELECT j.id FROM batch_jobs j WHERE j.id IN (
+            SELECT m.batch_id FROM new_rows n JOIN old_rows o USING (id) JOIN batch_members m ON m.job_id = n.id
+            WHERE n.in_batch AND n.status <> o.status AND n.status IN ('completed', 'failed', 'cancelled'))
+        ORDER BY j.id FOR NO KEY UPDATE
+    LOOP
         PERFORM sfa_tell(s.user_id, format('batch:%s:%s', s.id, s.completed), 'batch',
             CASE WHEN s.title IS NULL THEN format('A batch is over: %s of %s done', s.completed, s.total)
                  ELSE format('%s: %s of %s done', s.title, s.completed, s.total) END,
@@ -96,10 +108,10 @@ BEGIN
     END LOOP;
     RETURN NULL;
 END $$;
-CREATE TRIGGER sfa_tell_batch AFTER UPDATE OF status ON analysis_jobs FOR EACH ROW
-    WHEN (NEW.in_batch AND OLD.status <> NEW.status AND NEW.status IN ('completed', 'failed', 'cancelled')) EXECUTE FUNCTION sfa_tell_batch();
-CREATE TRIGGER sfa_tell_batch AFTER UPDATE OF status ON processing_jobs FOR EACH ROW
-    WHEN (NEW.in_batch AND OLD.status <> NEW.status AND NEW.status IN ('completed', 'failed', 'cancelled')) EXECUTE FUNCTION sfa_tell_batch();
+CREATE TRIGGER sfa_tell_batch AFTER UPDATE ON analysis_jobs REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION sfa_tell_batch();
+CREATE TRIGGER sfa_tell_batch AFTER UPDATE ON processing_jobs REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION sfa_tell_batch();
 
 CREATE FUNCTION sfa_tell_import() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN

@@ -1,7 +1,7 @@
 -- One page of the users, the newest first, by key; narrowed by a piece of the address, by role and by status. What they hold
--- is counted for the shown ones only, and of each for his newest 1,000 tracks: "more" says that there are others.
+-- is kept (sfa_user_storage), and asked for the shown ones only.
 SELECT u.id, u.email, u.role, u.status, u.confirmed_at, u.inserted_at, t.sessions, t.tokens, greatest(t.seen_at, a.at) AS seen_at,
-       h.tracks, h.tracks > 1000 AS more, h.bytes
+       h.tracks, h.audio_bytes, h.stem_bytes, h.export_bytes, h.audio_bytes + h.stem_bytes + h.export_bytes AS bytes
 FROM (
     SELECT id, email, role, status, confirmed_at, inserted_at FROM users
     WHERE (%(before)s::integer IS NULL OR id < %(before)s::integer)
@@ -15,10 +15,5 @@ CROSS JOIN LATERAL (
     FROM user_tokens WHERE user_id = u.id) t
 -- A session that has ended is gone; what its user did last is still written down.
 LEFT JOIN LATERAL (SELECT at FROM audit_log WHERE user_id = u.id ORDER BY at DESC LIMIT 1) a ON true
-CROSS JOIN LATERAL (
-    SELECT count(*) AS tracks, coalesce(sum(s.bytes), 0)::bigint AS bytes
-    FROM (SELECT id FROM tracks WHERE user_id = u.id ORDER BY inserted_at DESC, id DESC LIMIT 1001) newest
-    CROSS JOIN LATERAL (
-        SELECT (SELECT coalesce(sum(bytes), 0) FROM stems WHERE track_id = newest.id)
-             + (SELECT coalesce(sum(bytes), 0) FROM exports WHERE track_id = newest.id) AS bytes) s) h
+JOIN LATERAL (SELECT tracks, audio_bytes, stem_bytes, export_bytes FROM sfa_user_storage WHERE user_id = u.id) h ON true
 ORDER BY u.id DESC

@@ -68,7 +68,10 @@ async def test_looking_finds_what_has_gone_and_an_import_offers_it_again(
     )
     await studio.db.execute(LISTED, [ident(1), gone])
     (Path(studio.config.store_address) / "audio/gone.wav").unlink()
+    await studio.db.execute("UPDATE tracks SET audio_bytes = 99 WHERE id = %s", [gone])
     assert await files.look(database, store) == 1
+    sizes = await (await studio.db.execute("SELECT id::text, audio_bytes FROM tracks")).fetchall()
+    assert {row["id"]: row["audio_bytes"] for row in sizes} == {kept: 1, gone: None}
     assert await files.look(database, store) == 0  # each is looked for once a day
     row = await studio.one("SELECT track_id FROM track_files WHERE missing_since IS NOT NULL")
     assert str(row["track_id"]) == gone

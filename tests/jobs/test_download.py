@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import httpx
 import numpy as np
@@ -92,10 +93,14 @@ async def test_an_address_becomes_a_track_with_audio_and_is_separated_next(
             job = await fetch(studio, site + path)
             assert (job["status"], job["error"]) == ("completed", None)
     tracks = await (
-        await studio.db.execute("SELECT title, audio_key FROM tracks ORDER BY inserted_at")
+        await studio.db.execute(
+            "SELECT title, audio_key, audio_bytes FROM tracks ORDER BY inserted_at"
+        )
     ).fetchall()
     assert [track["title"] for track in tracks] == ["song.wav", "moved", "zipped"]
     assert len({track["audio_key"] for track in tracks}) == 1  # the same audio is kept once
+    store = Path(studio.config.store_address)
+    assert {track["audio_bytes"] for track in tracks} == {(store / tracks[0]["audio_key"]).stat().st_size}  # fmt: skip
     assert (await studio.one("SELECT count(*) FROM processing_jobs WHERE model = 'spectral'"))[
         "count"
     ] == 3

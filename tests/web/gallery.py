@@ -4,7 +4,7 @@ import json
 
 from tests.web.rows import World
 
-STILL = ("settings", "audit", "mailbox", "users", "user")
+STILL = ("settings", "audit", "mailbox")
 """Pages that nothing changes while they are open."""
 
 
@@ -54,6 +54,7 @@ def gallery(world: World) -> dict[str, str]:
     for place, kind, label in ((1000, "hot", "Drop"), (4500, "memory", "Outro")):
         world.one("SELECT sfa_cue_add(%s, %s, %s, %s)", track, place, kind, label)
     world.one("SELECT sfa_loop_add(%s, 2000, 4000, 'Loop 4')", track)
+    batch = many(world)
     world.job(world.track("Waiting Song", "Somebody"), "htdemucs_ft")
     tree(world)
     resources(world)
@@ -72,6 +73,8 @@ def gallery(world: World) -> dict[str, str]:
         "jobs-failed": "/jobs?status=failed",
         "job": f"/jobs/{job}",
         "job-running": f"/jobs/{running}",
+        "batches": "/batches",
+        "batch": f"/batches/{batch}",
         "queues": "/queues",
         "ports": "/ports",
         "schedule": "/schedule",
@@ -79,6 +82,30 @@ def gallery(world: World) -> dict[str, str]:
         "storage": "/storage?kind=exports",
         "settings": "/settings",
     }
+
+
+def many(world: World) -> str:
+    """A batch with members in every state; its id."""
+    made = world.one(
+        """WITH t AS (INSERT INTO tracks (title, user_id, audio_key, duration_ms)
+               SELECT 'Concert, Part ' || n, sfa_local_owner(), 'audio/part-' || n || '.wav', 1000 FROM generate_series(1, 9) n RETURNING id, title)
+           SELECT array_agg(id ORDER BY title) AS ids FROM t"""
+    )
+    batch = world.one(
+        "INSERT INTO batch_jobs (title, model, track_ids) VALUES ('Live at the Harbour', 'spectral', %s) RETURNING id",
+        made["ids"],
+    )["id"]
+    rows = world.connection.execute(
+        "SELECT job_id FROM batch_members WHERE batch_id = %s ORDER BY position", [batch]
+    ).fetchall()
+    jobs = [str(row["job_id"]) for row in rows]
+    world.claim()
+    world.finish(jobs[0])
+    world.finish(jobs[1], "failed", "The file holds no sound; give a file with sound in it.", "input")  # fmt: skip
+    world.progress(jobs[2], 42, "separating, 3 of 7")
+    world.connection.execute("UPDATE batch_members SET job_id = NULL, reason = 'The licence is used up.' WHERE job_id = %s", [jobs[3]])  # fmt: skip
+    world.one("SELECT sfa_cancel(%s)", jobs[8])
+    return str(batch)
 
 
 def people(world: World) -> int:

@@ -38,8 +38,8 @@ class World:
         seconds = more.get("seconds", 6.0)
         key = self.put(f"audio/{title.replace(' ', '-').lower()}.wav", sound(440.0, seconds))
         row = self.one(
-            "INSERT INTO tracks (title, artist, user_id, audio_key, duration_ms) VALUES (%s, %s, %s, %s, %s) RETURNING id",
-            title, artist, user, key, int(seconds * 1000),
+            "INSERT INTO tracks (title, artist, user_id, audio_key, audio_bytes, duration_ms) VALUES (%s, %s, %s, %s, %s, %s) RETURNING id",
+            title, artist, user, key, (self.store / key).stat().st_size, int(seconds * 1000),
         )  # fmt: skip
         return str(row["id"])
 

@@ -438,6 +438,82 @@ def test_the_stream_tells_what_changes_and_ends_with_its_token(
         assert not any(line.startswith("event:") for line in lines)
 
 
+def test_the_stream_tells_of_batches_whose_counts_change(
+    api: Checked, other: Checked, served: Served, world: World
+) -> None:
+    served.hub.beat = 3600.0
+    make = "INSERT INTO batch_jobs (title, model, track_ids) VALUES ('Friday', 'spectral', %s::uuid[]) RETURNING id"
+    theirs = world.track("Theirs", user_id=world.one("SELECT max(id) AS id FROM users")["id"])
+    which = str(world.one(make, [world.track("One"), world.track("Two")])["id"])
+    world.worker()
+    headers = {"authorization": f"Bearer {api.token}"}
+    with httpx.stream(
+        "GET", f"{served.address}/api/v1/events", headers=headers, timeout=60
+    ) as stream:
+        lines = stream.iter_lines()
+
+        def told() -> tuple[Any, ...]:
+            *_, last = lines_until(lines, "batch")
+            said = last["data"]
+            api.hold({"$ref": "#/components/schemas/Batch"}, said)
+            return said["id"], said["status"], said["active"], said["failed"], said["completed"]
+
+        assert told() == (which, "running", 2, 0, 0), "it goes on when the stream begins"
+        world.one(make, [theirs])
+        world.claim()
+        first, second = (
+            str(row["job_id"])
+            for row in world.connection.execute(
+                "SELECT job_id FROM batch_members WHERE batch_id = %s ORDER BY position", [which]
+            ).fetchall()
+        )
+        world.progress(first, 42, "separating")
+        world.finish(first, "failed", "It broke.", "input")
+        assert told() == (which, "running", 1, 1, 0), "neither theirs nor mere progress"
+        world.finish(second)
+        assert told() == (which, "partial", 0, 1, 1)
+        # One job alone starts afresh, and is deleted: the counts change by that, too.
+        world.one("SELECT sfa_retry(%s)", first)
+        assert told() == (which, "running", 1, 0, 1)
+        world.one("SELECT sfa_cancel(%s)", first)
+        assert told() == (which, "partial", 0, 0, 1)
+        world.connection.execute("DELETE FROM tracks WHERE title = 'One'")
+        assert told() == (which, "completed", 0, 0, 1)
+        again = str(world.one(make, [world.track("Three")])["id"])
+        assert told() == (again, "running", 1, 0, 0), "a new one"
+        world.connection.execute("DELETE FROM processing_jobs WHERE id = (SELECT job_id FROM batch_members WHERE batch_id = %s)", [again])  # fmt: skip
+        assert told() == (again, "cancelled", 0, 0, 0)
+
+
+def test_the_document_says_what_the_stream_tells(stranger: TestClient) -> None:
+    body = stranger.get("/api/v1/openapi.json").json()
+    said = body["paths"]["/api/v1/events"]["get"]["description"]
+    for event in ("hello", "job", "batch", "track", "queues", "away", "bye"):
+        assert f"``{event}``" in said
+
+
+def test_a_batch_that_ended_while_the_line_was_silent_is_told(
+    api: Checked, served: Served, world: World
+) -> None:
+    served.hub.beat = 3600.0
+    track = world.track("One")
+    which = str(world.one("INSERT INTO batch_jobs (model, track_ids) VALUES ('spectral', ARRAY[%s::uuid]) RETURNING id", track)["id"])  # fmt: skip
+    world.worker()
+    world.claim()
+    headers = {"authorization": f"Bearer {api.token}"}
+    with httpx.stream(
+        "GET", f"{served.address}/api/v1/events", headers=headers, timeout=60
+    ) as stream:
+        lines = stream.iter_lines()
+        assert lines_until(lines, "batch")[-1]["data"]["status"] == "running"
+        # Its end rings no bell, as when the listener's connection is down; then the connection comes back.
+        world.connection.execute("ALTER TABLE processing_jobs DISABLE TRIGGER USER")
+        world.finish(str(world.one("SELECT job_id FROM batch_members")["job_id"]))
+        world.connection.execute("NOTIFY sfa_changed, '*'")
+        [*_, last] = lines_until(lines, "batch")
+        assert (last["data"]["id"], last["data"]["status"]) == (which, "completed")
+
+
 def test_the_stream_of_a_stranger_is_refused(served: Served) -> None:
     assert httpx.get(f"{served.address}/api/v1/events").status_code == 401
 

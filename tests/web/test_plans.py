@@ -71,9 +71,14 @@ def test_a_page_of_users_reads_no_more_than_it_shows(world: World) -> None:
         "INSERT INTO users (email) SELECT 'u' || n || '@example.org' FROM generate_series(1, 20000) n"
     )
     world.connection.execute(
-        "INSERT INTO tracks (title, user_id) SELECT 'Song', 20001 - n % 2 FROM generate_series(1, 8000) n"
+        "INSERT INTO tracks (title, user_id, audio_key, audio_bytes) SELECT 'Song', 20001 - n % 2, 'audio/a.wav', 1000 FROM generate_series(1, 8000) n"
     )
-    world.connection.execute("ANALYZE users, user_tokens, tracks, stems, exports, audit_log")
+    # Changes of an hour, a row each; the rest of what there is to change has been folded.
+    for n in range(50):
+        world.connection.execute("UPDATE tracks SET audio_bytes = 1001 WHERE id = (SELECT id FROM tracks ORDER BY id OFFSET %s LIMIT 1)", [n])  # fmt: skip
+    world.connection.execute(
+        "ANALYZE users, user_tokens, tracks, stems, exports, audit_log, user_storage, user_storage_changes"
+    )
     values = {"before": None, "q": "", "role": None, "status": None, "size": 51}
     plan = world.connection.execute(
         b"EXPLAIN (ANALYZE, FORMAT JSON) " + statement("user_page").encode(), values

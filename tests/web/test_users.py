@@ -1,17 +1,26 @@
 """The users' pages, as an administrator's browser sees them: the list, invitations, suspensions, roles, ends."""
 
+from __future__ import annotations
+
+import asyncio
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
 
 import pytest
 from starlette.testclient import TestClient
 
 from sfa.accounts import digest
 from sfa.config import Config
+from sfa.db import Database
+from sfa.web.failures import Forbidden
+from sfa.web.pages.users import Account, Users
+from tests.web.checked import Checked
 from tests.web.conftest import sign_in_token
-from tests.web.rows import World
+from tests.web.rows import World, sound
 from tests.web.test_accounts import OWNER, client, mailed_link
 
 WHO = "singer@example.org"
@@ -127,23 +136,69 @@ def test_the_list_says_what_each_one_holds_and_is_in_by(
     world.stems(track, world.job(track))
     world.connection.execute("UPDATE stems SET bytes = 10000000")
     row = owner.get("/users").text.partition(f'id="user-{singer.id}"')[2].partition("</tr>")[0]
-    for words in (WHO, "1 session, 1 token", ">1 track · 40.0 MB<", "40.0 MB", "just now"):
+    world.connection.execute("UPDATE tracks SET audio_bytes = 2500000")
+    row = owner.get("/users").text.partition(f'id="user-{singer.id}"')[2].partition("</tr>")[0]
+    for words in (WHO, "1 session, 1 token", ">1 track · 42.5 MB<", "Audio 2.5 MB, stems 40.0 MB, exports –", "just now"):  # fmt: skip
         assert words in row
     page = owner.get(f"/users/{singer.id}").text
-    for words in (WHO, "40.0 MB", "Firefox on Linux", "nightly", "session.start"):
+    for words in (WHO, "42.5 MB", "2.5 MB", "40.0 MB", "Firefox on Linux", "nightly", "session.start"):  # fmt: skip
         assert words in page
-    # As many as there are on his own page; on the list no more than a page may cost.
     world.connection.execute(
         "INSERT INTO tracks (user_id, title) SELECT %s, 'x' FROM generate_series(1, 1001)",
         [singer.id],
     )
-    assert "over 1000" in owner.get("/users").text
+    assert "1002 tracks" in owner.get("/users").text
     assert "<dd>1002</dd>" in owner.get(f"/users/{singer.id}").text
     # Signed out, he was seen all the same.
     singer.browser.post("/sign-out")
     row = owner.get("/users").text.partition(f'id="user-{singer.id}"')[2].partition("</tr>")[0]
     assert "session" not in row
     assert "just now" in row
+
+
+def test_what_is_uploaded_counts_whichever_way_it_came(
+    owner: TestClient, api: Checked, world: World
+) -> None:
+    first, second = sound(440, 1.0), sound(550, 2.0)
+    owner.headers["sec-fetch-site"] = "same-origin"
+    assert owner.post("/tracks?name=a.wav", content=first).status_code in (201, 303)
+    assert owner.post("/tracks", files={"file": ("b.wav", second)}).status_code == 303
+    begun = owner.post("/uploads", headers={"x-filename": "c.wav", "upload-length": str(len(first))})  # fmt: skip
+    address = begun.headers["location"]
+    assert owner.patch(address, content=first, headers={"upload-offset": "0"}).status_code == 201
+    assert api("POST", "tracks?name=d.wav&model=none", content=second).status_code == 201
+    kept = world.one("SELECT tracks, audio_bytes FROM sfa_user_storage WHERE user_id = sfa_local_owner()")  # fmt: skip
+    assert kept == {"tracks": 4, "audio_bytes": 2 * len(first) + 2 * len(second)}
+
+
+def test_the_streams_are_for_administrators_only(
+    owner: TestClient, singer: Singer, world: World
+) -> None:
+    for address in ("users", "user&user=1", f"user&user={singer.id}"):
+        assert singer.browser.get(f"/events?page={address}").status_code == 403
+    # An open page of somebody who was one says goodbye with its next news.
+    for page in (Users(singer.id), Account(singer.id, "1", uuid4())):
+        world.connection.execute("UPDATE users SET role = 'admin' WHERE id = %s", [singer.id])
+        assert loaded(owner_dsn(owner), page)["viewer"] == singer.id
+        world.connection.execute("UPDATE users SET role = 'user' WHERE id = %s", [singer.id])
+        with pytest.raises(Forbidden):
+            loaded(owner_dsn(owner), page)
+
+
+def loaded(dsn: str, page: Users | Account) -> dict[str, Any]:
+    """What the page would show now."""
+
+    async def load() -> dict[str, Any]:
+        database = Database(dsn, size=1)
+        await database.open()
+        try:
+            async with database.session() as session:
+                return await page.load(session)
+        finally:
+            await database.close()
+
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, load()).result()
 
 
 @pytest.mark.parametrize("server", ["", "smtp://mail.example.org"])

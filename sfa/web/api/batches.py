@@ -43,7 +43,7 @@ async def batches_list(call: Call) -> Answer:
 
 async def batch_show(call: Call) -> Answer:
     """One batch."""
-    return Answer(_shown(await _batch(call, _id(call))))
+    return Answer(shown(await _batch(call, _id(call))))
 
 
 async def batch_make(call: Call) -> Answer:
@@ -68,7 +68,7 @@ async def batch_make(call: Call) -> Answer:
     if made is None:
         raise Missing(missing)
     row = await _batch(call, made["id"])
-    return Answer(_shown(row), 201, f"/api/v1/batches/{made['id']}")
+    return Answer(shown(row), 201, f"/api/v1/batches/{made['id']}")
 
 
 async def batch_members(call: Call) -> Answer:
@@ -110,7 +110,7 @@ async def _steered(call: Call, statement: str, **more: bool) -> Answer:
     row = await call.session.one(statement, id=id_, user_id=call.user.id, **more)
     if row is None:
         raise Missing
-    return Answer({"jobs": row["jobs"], "batch": _shown(await _batch(call, id_))})
+    return Answer({"jobs": row["jobs"], "batch": shown(await _batch(call, id_))})
 
 
 async def _batch(call: Call, id_: UUID) -> Row:
@@ -125,7 +125,8 @@ def _plain(row: Row) -> Row:
     return row | {"progress": float(row["progress"])}
 
 
-def _shown(row: Row) -> dict[str, Any]:
+def shown(row: Row) -> dict[str, Any]:
+    """A batch as the API tells it."""
     return shaped("Batch", _plain(row))
 
 

@@ -110,6 +110,7 @@ async def _upload(
     track = await session.one(
         "track_insert", user_id=who.id, title=query.get("title", "") or title,
         artist=query.get("artist", "") or artist, audio_key=audio_key,
+        audio_bytes=await at.store.size(audio_key),
     )  # fmt: skip
     if track is None:
         raise Missing

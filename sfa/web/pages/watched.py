@@ -7,9 +7,10 @@ from collections.abc import Callable
 from starlette.requests import Request
 
 from sfa.web.addresses import identity, job_of, track_of
-from sfa.web.failures import Missing
+from sfa.web.failures import Forbidden, Missing
+from sfa.web.pages import users as people
 from sfa.web.pages.account import Account
-from sfa.web.pages.batches import Batch, Batches
+from sfa.web.pages.batches import Batch, Batches, Part
 from sfa.web.pages.health import Health
 from sfa.web.pages.home import Home
 from sfa.web.pages.imports import Import, Imports, Shown
@@ -47,8 +48,22 @@ def _tracks(request: Request) -> Page:
     return Tracks(user(request).id, Wanted.asked(request.query_params))
 
 
+def _users(request: Request) -> Page:
+    if not is_admin(request):
+        raise Forbidden
+    return people.Users(user(request).id, people.Wanted.asked(request.query_params))
+
+
+def _user(request: Request) -> Page:
+    if not is_admin(request):
+        raise Forbidden
+    me = user(request)
+    return people.Account(me.id, request.query_params.get("user", ""), me.session)
+
+
 def _batch(request: Request) -> Page:
-    return Batch(user(request).id, identity(request.query_params.get("batch", "")))
+    query = request.query_params
+    return Batch(user(request).id, identity(query.get("batch", "")), Part.asked(query))
 
 
 PAGES: dict[str, Callable[[Request], Page]] = {
@@ -59,6 +74,8 @@ PAGES: dict[str, Callable[[Request], Page]] = {
     "job": _job,
     "batches": lambda request: Batches(user(request).id, request.query_params.get("before", "")),
     "batch": _batch,
+    "users": _users,
+    "user": _user,
     "news": lambda request: News(user(request).id),
     "models": _models,
     "ports": _ports,

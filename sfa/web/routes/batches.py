@@ -9,7 +9,7 @@ from starlette.responses import Response
 from sfa.web.addresses import identity
 from sfa.web.answers import done
 from sfa.web.failures import Missing, Unusable
-from sfa.web.pages.batches import Batch, Batches
+from sfa.web.pages.batches import Batch, Batches, Part
 from sfa.web.pages.page import stream_address
 from sfa.web.services import html, services, user
 
@@ -23,8 +23,9 @@ async def batches(request: Request) -> Response:
 
 
 async def batch(request: Request) -> Response:
-    """One batch."""
-    page = Batch(user(request).id, identity(request.path_params["id"]))
+    """One batch, by the part that its address says."""
+    which = identity(request.path_params["id"])
+    page = Batch(user(request).id, which, Part.asked(request.query_params))
     async with services(request).database.session() as session:
         values = await page.load(session)
     return html(request, "batch.html", stream=stream_address(page), **values)

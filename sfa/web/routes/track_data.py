@@ -14,7 +14,11 @@ DRAWN = ("beats", "bars", "sections", "moments", "loops")
 
 
 async def track_mixer(request: Request) -> Response:
-    """The stems and waveforms of the separation ?job=, and the beats, bars and sections of the track (seconds)."""
+    """The stems and waveforms of the separation ?job=, and the beats, bars and sections of the track (seconds).
+
+    A lane's ``waveform`` is the address of the one to zoom into, to which ``from``, ``to`` and ``columns`` are added;
+    null where there is none (yet).
+    """
     track_id, owner = track_of(request), user(request).id
     job_id = identity(request.query_params.get("job", ""))
     async with services(request).database.session() as session:
@@ -31,6 +35,9 @@ async def track_mixer(request: Request) -> Response:
                 "type": stem["stem_type"],
                 "label": stem["label"],
                 "url": f"/media/stems/{stem['id']}?v={stem['version']}",
+                "waveform": f"/tracks/{track_id}/waveform?stem={stem['id']}&v={stem['version']}"
+                if stem["zoomed"]
+                else None,
             }
             for stem in stems
         ],

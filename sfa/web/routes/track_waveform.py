@@ -2,6 +2,7 @@
 
 ``stem`` (an id; without it the mix), ``from`` and ``to`` (seconds; the whole), ``columns`` (1 to 4000; 1000). The answer's
 ``min`` and ``max`` have at most so many columns, -127..127, of equal length between the answer's ``from`` and ``to``.
+It may be kept for an hour; ``v`` says nothing here, but keeps apart what is kept of other audio.
 """
 
 from __future__ import annotations

@@ -47,11 +47,17 @@ async def enqueued(
     """Write the track and its first job, and what the upload became, all at once: the track's id and title."""
     at = services(request)
     title, artist = titled(name)
+    size = await at.store.size(key)
     async with at.database.transaction() as session:
         model = model or preset(await choices(session, at.config), at.config)
         owner = user(request).id
         track = await session.one(
-            "track_insert", user_id=owner, title=title, artist=artist, audio_key=key
+            "track_insert",
+            user_id=owner,
+            title=title,
+            artist=artist,
+            audio_key=key,
+            audio_bytes=size,
         )
         if track is None:
             raise Missing

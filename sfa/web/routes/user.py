@@ -19,7 +19,8 @@ from sfa.web.failures import Forbidden, Unusable
 from sfa.web.gate import visit
 from sfa.web.letters import mail_invitation
 from sfa.web.names import mark
-from sfa.web.pages.users import shown
+from sfa.web.pages.page import stream_address
+from sfa.web.pages.users import Account
 from sfa.web.services import Services, html, is_admin, services
 from sfa.web.services import user as visitor
 
@@ -35,11 +36,13 @@ async def user_show(request: Request) -> Response:
     if not is_admin(request):
         raise Forbidden
     at, said = services(request), request.query_params.get("said", "")
+    page = _page(request)
     async with at.database.session() as session:
-        values = await shown(session, request.path_params["id"], visitor(request).session)
+        values = await page.load(session)
     return html(
         request,
         "user.html",
+        stream=stream_address(page),
         said=said if said in VERBS else "",
         mail=bool(at.config.smtp_url),
         **values,
@@ -55,10 +58,10 @@ async def user_steer(request: Request) -> Response:
         verb, sure = str(form.get("verb") or ""), bool(form.get("sure"))
     async with at.database.transaction() as session:
         admins = await administrators(session)
-        values = await shown(session, request.path_params["id"], me.session)
-        who = values["who"]
         if me.id not in admins:
             raise Forbidden
+        values = await _page(request).load(session)
+        who = values["who"]
         if verb not in VERBS:
             raise Unusable(UNKNOWN, 400)
         if verb in ("suspend", "user") and who["last"]:
@@ -75,6 +78,11 @@ async def user_steer(request: Request) -> Response:
     if who["id"] == me.id and verb in ("suspend", "end", "user"):
         return RedirectResponse("/" if verb == "user" else "/sign-in", 303)
     return RedirectResponse(f"/users/{who['id']}?said={verb}", 303)
+
+
+def _page(request: Request) -> Account:
+    me = visitor(request)
+    return Account(me.id, request.path_params["id"], me.session)
 
 
 async def _do(session: Session, at: Services, who: Row, verb: str, by: str) -> dict[str, Any]:

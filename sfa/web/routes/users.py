@@ -16,7 +16,8 @@ from sfa.web.failures import Forbidden
 from sfa.web.gate import visit
 from sfa.web.languages import gettext as _
 from sfa.web.letters import mail_invitation
-from sfa.web.pages.users import LONGEST, Wanted, listed
+from sfa.web.pages.page import stream_address
+from sfa.web.pages.users import LONGEST, Users, Wanted
 from sfa.web.services import html, is_admin, services, user
 
 
@@ -56,12 +57,12 @@ async def user_invite(request: Request) -> Response:
 
 
 async def _page(request: Request, wanted: Wanted, status: int = 200, **values: Any) -> Response:
-    config = services(request).config
+    config, page = services(request).config, Users(user(request).id, wanted)
     async with services(request).database.session() as session:
-        loaded = await listed(session, wanted)
+        loaded = await page.load(session)
     given = {"bad": "", "email": "", "known": None} | values
     local, address = not config.public_url, config.link_address
     return html(
         request, "users.html", status, mail=bool(config.smtp_url), address=address, local=local,
-        **(loaded | given),
+        stream=stream_address(page), **(loaded | given),
     )  # fmt: skip

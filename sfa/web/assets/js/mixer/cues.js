@@ -37,8 +37,7 @@ export class Cues {
     }
 
     place(event) {
-        const box = this.row.getBoundingClientRect();
-        return Math.min(Math.max(0, (event.clientX - box.left) / box.width), 1) * this.mixer.duration;
+        return this.mixer.view.under(event, this.row);
     }
 
     async send(address, fields) {
@@ -97,7 +96,7 @@ export class Cues {
         this.list.forEach((cue) => this.dress((cue.flag ??= this.flag(cue)), cue));
         for (const wave of mixer.querySelectorAll(".wave")) {
             wave.querySelectorAll(".cue-line").forEach((line) => line.remove());
-            wave.append(...this.list.map((cue) => line(cue, mixer.duration)));
+            wave.append(...this.list.map((cue) => line(cue)));
         }
     }
 
@@ -106,6 +105,7 @@ export class Cues {
         button.type = "button";
         button.dataset.cue = cue.id;
         button.addEventListener("click", () => this.jump(cue));
+        button.addEventListener("focus", () => this.mixer.reveal(cue.at));
         button.addEventListener("keydown", (event) => this.key(event, cue));
         this.drag(button, cue);
         this.row.append(button);
@@ -120,7 +120,7 @@ export class Cues {
         const name = `${kinds[cue.kind] ?? cue.kind} ${cue.pad ?? ""} ${cue.label} ${clock(cue.at)}`.replace(/\s+/g, " ");
         button.setAttribute("aria-label", name);
         button.title = t("{name}. Drag or arrow keys: move (on beats; with Alt freely). F2: name. Delete: delete", { name });
-        button.style.left = `${(cue.at / this.mixer.duration) * 100}%`;
+        button.style.setProperty("--at", cue.at);
         if (cue.colour) button.style.setProperty("--cue", cue.colour);
     }
 
@@ -150,7 +150,7 @@ export class Cues {
             if (from === null || (!this.dragging && Math.abs(event.clientX - from) < DRAG)) return;
             this.dragging = true;
             const at = event.altKey ? this.place(event) : this.mixer.grid.nearest(this.place(event));
-            button.style.left = `${(at / this.mixer.duration) * 100}%`;
+            button.style.setProperty("--at", at);
         }, { signal });
         const end = async (event) => {
             const moved = this.dragging;
@@ -167,10 +167,10 @@ export class Cues {
     }
 }
 
-function line(cue, duration) {
+function line(cue) {
     const mark = document.createElement("div");
     mark.className = `cue-line cue-${cue.kind}`;
-    mark.style.left = `${(cue.at / duration) * 100}%`;
+    mark.style.setProperty("--at", cue.at);
     if (cue.colour) mark.style.setProperty("--cue", cue.colour);
     return mark;
 }

@@ -1,4 +1,5 @@
-// The keyboard plays: space, arrows, home, end, 1–9 mutes, shift + 1–9 solos, L, [ and ] loop, B compares, C sets a cue.
+// The keyboard plays: space, arrows, home, end, 1–9 mutes, shift + 1–9 solos, L, [ and ] loop, B compares, C sets a
+// cue, + and − zoom, 0 shows the whole, F follows the play head.
 // Fields and sliders keep their own keys, and all of it can be switched off (WCAG 2.1.4); the choice is remembered.
 const TYPING = "input:not([type=range], [type=checkbox]), select, textarea, [contenteditable]";
 const OWN_SPACE = "button, a, summary, audio, label, input[type=checkbox]";
@@ -40,10 +41,14 @@ function meaning(mixer, event) {
         End: () => mixer.seek(mixer.duration),
     };
     if (key in moves) return own ? null : moves[key];
+    // By what is written on the keys: where + and − are is another place on every keyboard.
+    const zooms = { "+": () => mixer.zoom(2), "=": () => mixer.zoom(2), "-": () => mixer.zoom(0.5), "−": () => mixer.zoom(0.5), 0: () => mixer.zoom(0) };
+    if (key in zooms) return zooms[key];
     return {
         BracketLeft: () => mixer.looped((loop, at) => loop.begin(at)),
         BracketRight: () => mixer.looped((loop, at) => loop.finish(at)),
         KeyL: () => mixer.looped((loop, at) => loop.toggle(at)),
+        KeyF: () => mixer.follow.again(mixer.time()),
         KeyB: () => mixer.turn(),
         KeyC: () => mixer.cues.here(shiftKey ? "hot" : "memory"),
     }[code] ?? null;

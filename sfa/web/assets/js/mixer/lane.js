@@ -12,7 +12,7 @@ export class Lane {
         this.sliders = { gain: element.querySelector(".gain"), pan: element.querySelector(".pan") };
     }
 
-    wire(signal, { flip, level, seek }) {
+    wire(signal, { flip, level }) {
         for (const [kind, button] of Object.entries(this.buttons)) button.addEventListener("click", () => flip(kind), { signal });
         for (const slider of Object.values(this.sliders)) {
             slider.addEventListener("input", level, { signal });
@@ -21,11 +21,6 @@ export class Lane {
                 level();
             }, { signal });
         }
-        this.element.querySelector(".wave").addEventListener("pointerdown", (event) => {
-            if (event.target.closest("button")) return;
-            const box = event.currentTarget.getBoundingClientRect();
-            seek((event.clientX - box.left) / box.width);
-        }, { signal });
     }
 
     connect(context) {

@@ -5,18 +5,23 @@ import { say } from "../say.js";
 import { t } from "../words.js";
 import { Buffers } from "./buffers.js";
 import { Cues } from "./cues.js";
+import { Follow } from "./follow.js";
+import { Gestures } from "./gestures.js";
 import { Grid } from "./grid.js";
 import { keys } from "./keys.js";
 import { Lane } from "./lane.js";
 import { Loop } from "./loop.js";
+import { Overview } from "./overview.js";
 import { Ruler } from "./ruler.js";
 import { Sides } from "./sides.js";
 import { Streams } from "./streams.js";
+import { Tiles } from "./tiles.js";
+import { View } from "./view.js";
 import { commonScale, draw } from "./wave.js";
 
 // Decoded audio takes 21 MB a stem and minute: four stems of eight minutes are about 680 MB.
 const STEM_SECONDS_IN_MEMORY = (navigator.deviceMemory ?? 8) >= 4 ? 4 * 8 * 60 : 4 * 3 * 60;
-const PARTS = ["play", "seek", "now", "loading", "reset", "loop-on", "loop-start", "loop-end", "loop-half", "loop-double", "loop-length", "compare", "turn", "cue-add", "loop-keep"];
+const PARTS = ["play", "seek", "now", "loading", "reset", "loop-on", "loop-start", "loop-end", "loop-half", "loop-double", "loop-length", "compare", "turn", "cue-add", "loop-keep", "zoom-in", "zoom-out", "zoom-whole", "zoom-now", "follow"];
 
 export class Mixer extends HTMLElement {
     connectedCallback() {
@@ -24,14 +29,20 @@ export class Mixer extends HTMLElement {
         this.duration = Number(this.dataset.duration);
         this.memory = STEM_SECONDS_IN_MEMORY;
         this.data = {};
+        this.view = new View(this, this.duration, () => this.viewed());
         this.lanes = [...this.querySelectorAll(".lane[data-stem]")].map((element) => new Lane(element));
         this.parts = Object.fromEntries(PARTS.map((name) => [name, this.querySelector(`.${name}`)]));
         this.sides = new Sides(this.lanes);
         this.grid = new Grid({}, this.duration);
         this.loop = new Loop(this.grid);
+        this.follow = new Follow(this.view, this.parts.follow, this.ending.signal);
+        this.tiles = new Tiles(this.duration, () => this.soon(), this.ending.signal);
         this.ruler = new Ruler(this, this.querySelector(".ruler"), this.ending.signal);
+        this.overview = new Overview(this, this.querySelector(".overview"), this.ending.signal);
+        this.gestures = new Gestures(this, this.ending.signal);
         this.cues = new Cues(this, this.ending.signal);
         this.wire(this.ending.signal);
+        this.viewed();
         this.paint();
         this.fetchPeaks();
     }
@@ -41,6 +52,7 @@ export class Mixer extends HTMLElement {
 
     disconnectedCallback() {
         this.ending.abort();
+        cancelAnimationFrame(this.drawing);
         this.engine?.close();
         this.context?.close();
         this.engine = this.context = null;
@@ -56,6 +68,7 @@ export class Mixer extends HTMLElement {
         if (!data) return;
         this.data = data;
         this.grid = this.loop.grid = new Grid(data, this.duration);
+        this.sides.own(data);
         this.ruler.sections(data.sections);
         this.redraw();
         this.paintLoop();
@@ -75,10 +88,14 @@ export class Mixer extends HTMLElement {
         click("turn", () => this.turn());
         click("cue-add", () => this.cues.here("memory"));
         click("loop-keep", () => this.cues.loop());
+        click("zoom-in", () => this.zoom(2));
+        click("zoom-out", () => this.zoom(0.5));
+        click("zoom-whole", () => this.zoom(0));
+        click("follow", () => (this.follow.on ? this.follow.off() : this.follow.again(this.time())));
         parts.seek.addEventListener("input", () => this.seek(Number(parts.seek.value)), { signal });
         parts.compare?.addEventListener("change", () => this.compare(), { signal });
         this.lanes.forEach((lane, index) => {
-            lane.wire(signal, { flip: (kind) => this.flip(index, kind), level: () => this.levels(), seek: (share) => this.seek(share * this.duration) });
+            lane.wire(signal, { flip: (kind) => this.flip(index, kind), level: () => this.levels() });
         });
         document.addEventListener("sfa-seek", (event) => this.seek(event.detail), { signal });
         document.addEventListener("sfa-theme", () => this.redraw(), { signal });
@@ -90,10 +107,61 @@ export class Mixer extends HTMLElement {
     }
 
     redraw() {
-        const peaks = this.data.stems ?? {};
-        const scale = commonScale(Object.values(peaks));
-        for (const lane of this.lanes) draw(lane.canvas, this.sides.peaks(lane, peaks[lane.id]), this.grid, this.duration, scale);
+        cancelAnimationFrame(this.drawing);
+        this.drawing = 0;
+        const scale = commonScale(Object.values(this.data.stems ?? {}));
+        const wanted = [];
+        for (const lane of this.lanes) {
+            const sources = this.sides.sources(lane);
+            const width = Math.round(lane.canvas.clientWidth * (devicePixelRatio || 1));
+            draw(lane.canvas, sources.map((source) => this.tiles.pieces(source, this.view, width)), this.grid, this.view, scale);
+            wanted.push(...sources);
+            if (width) this.width = width;
+        }
+        if (this.width) this.tiles.want(wanted, this.view, this.width);
         this.ruler.draw(this.grid);
+        this.overview.draw(this.data, scale);
+    }
+
+    // With the next picture, however often it is asked for until then.
+    soon() {
+        this.drawing ||= requestAnimationFrame(() => this.redraw());
+    }
+
+    // Another stretch is in view.
+    viewed() {
+        if (!this.gestures) return;
+        const { parts, view } = this;
+        const large = view.factor < 10 ? Math.round(view.factor * 10) / 10 : Math.round(view.factor);
+        const words = `${large.toLocaleString(document.documentElement.lang)}×`;
+        if (parts["zoom-now"].textContent !== words) parts["zoom-now"].textContent = words;
+        // Not disabled: a button that is would lose the focus, and the next press.
+        parts["zoom-in"].setAttribute("aria-disabled", String(view.deepest));
+        for (const name of ["zoom-out", "zoom-whole"]) parts[name].setAttribute("aria-disabled", String(view.whole));
+        this.classList.toggle("zoomed", !view.whole);
+        this.overview.place();
+        this.soon();
+    }
+
+    // So many times larger around the play head, or the middle where that is not in view; 0: the whole track.
+    zoom(factor) {
+        const { view } = this;
+        if (!factor) return view.show(0, view.duration);
+        const time = this.time();
+        view.zoom(factor, view.holds(time) ? time : view.at(0.5));
+    }
+
+    // Something out of view has the focus: it comes into view, and the play head is followed no more.
+    reveal(from, to = from) {
+        if (to >= this.view.from && from <= this.view.to) return;
+        this.follow.off();
+        this.view.show(from - this.view.span / 4);
+    }
+
+    // Zoomed by hand to where the play head is not: there the view stays.
+    left() {
+        this.follow.stop();
+        if (!this.view.holds(this.time())) this.follow.off();
     }
 
     // A browser lets sound begin only after a gesture, so the context is made with the first play.
@@ -131,6 +199,7 @@ export class Mixer extends HTMLElement {
                 await this.start();
                 if (this.engine.time() >= this.duration - 0.05) this.engine.seek(0);
                 this.engine.play();
+                this.follow.again(this.engine.time());
             });
         this.paint();
         this.frame();
@@ -155,6 +224,7 @@ export class Mixer extends HTMLElement {
         const place = Math.min(Math.max(0, seconds), this.duration);
         if (this.engine && !this.busy) this.engine.seek(place);
         else this.wanted = place;
+        this.follow.again(place);
         this.paint();
     }
 
@@ -236,8 +306,8 @@ export class Mixer extends HTMLElement {
         for (const band of this.querySelectorAll(".loop-band")) {
             band.hidden = !loop.set;
             band.classList.toggle("on", loop.on);
-            band.style.left = `${(loop.start / this.duration) * 100}%`;
-            band.style.width = `${((loop.end - loop.start) / this.duration) * 100}%`;
+            band.style.setProperty("--at", loop.start);
+            band.style.setProperty("--for", loop.end - loop.start);
         }
     }
 
@@ -252,8 +322,8 @@ export class Mixer extends HTMLElement {
             seek.setAttribute("aria-valuetext", t("{at} of {all}", { at: clock(time), all: clock(this.duration) }));
         }
         seek.value = time;
-        const place = `${(time / this.duration) * 100}%`;
-        for (const head of this.querySelectorAll(".play-head")) head.style.left = place;
+        for (const head of this.querySelectorAll(".play-head")) head.style.setProperty("--at", time);
+        if (playing) this.follow.tick(time);
         for (const lane of this.lanes) lane.meter(playing);
     }
 }

@@ -1,12 +1,16 @@
 // The strip above the lanes: the sections as buttons, the time with its bars, the loop to draw with the pointer.
 import { clock } from "../clock.js";
 import { t } from "../words.js";
+import { paper } from "./wave.js";
 
 const DRAG = 6;
+const STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1200];
+// Pixels that a time and a bar's number take.
+const ROOM = { time: 70, bar: 44 };
 
 export class Ruler {
     constructor(mixer, element, signal) {
-        Object.assign(this, { mixer, element });
+        Object.assign(this, { mixer, element, from: null });
         this.strip = element.querySelector(".sections");
         this.scale = element.querySelector(".scale");
         this.canvas = this.scale.querySelector("canvas");
@@ -15,19 +19,19 @@ export class Ruler {
 
     // Sections that sound alike have the same letter and the same shade.
     sections(sections) {
-        const { duration } = this.mixer;
         const labels = [...new Set(sections.map((section) => section.label))];
         this.strip.replaceChildren(
             ...sections.map((section) => {
                 const button = document.createElement("button");
                 const place = { from: clock(section.start), to: clock(section.end), label: section.label, energy: Math.round(section.energy * 100) };
                 button.type = "button";
-                button.className = `section shade-${labels.indexOf(section.label) % 6}`;
+                button.className = `section placed shade-${labels.indexOf(section.label) % 6}`;
                 button.textContent = section.label;
                 button.title = t("Section {label}, {from}–{to}, energy {energy} %. Click: go there; double click: loop it", place);
                 button.setAttribute("aria-label", t("Section {label}, {from} to {to}, energy {energy} %", place));
-                button.style.left = `${(section.start / duration) * 100}%`;
-                button.style.width = `${((section.end - section.start) / duration) * 100}%`;
+                button.style.setProperty("--at", section.start);
+                button.style.setProperty("--for", section.end - section.start);
+                button.addEventListener("focus", () => this.mixer.reveal(section.start, section.end));
                 button.addEventListener("click", () => this.mixer.seek(section.start));
                 button.addEventListener("dblclick", () => this.mixer.looped((loop) => loop.exactly(section.start, section.end)));
                 return button;
@@ -38,50 +42,74 @@ export class Ruler {
 
     // Drawing with the pointer makes a loop; a mere click goes to the place.
     drag(signal) {
-        const place = (event) => {
-            const box = this.scale.getBoundingClientRect();
-            return Math.min(Math.max(0, (event.clientX - box.left) / box.width), 1) * this.mixer.duration;
-        };
-        let from = null;
+        const place = (event) => this.mixer.view.under(event, this.scale);
         this.scale.addEventListener("pointerdown", (event) => {
-            if (event.target.closest("button, input")) return;
-            from = { x: event.clientX, at: place(event) };
+            if (event.button !== 0 || event.target.closest("button, input") || this.mixer.gestures.pinch) return;
+            this.from = { x: event.clientX, at: place(event) };
             this.scale.setPointerCapture(event.pointerId);
         }, { signal });
         this.scale.addEventListener("pointermove", (event) => {
+            const { from } = this;
             if (from && Math.abs(event.clientX - from.x) > DRAG) this.mixer.looped((loop) => loop.between(from.at, place(event)));
         }, { signal });
         this.scale.addEventListener("pointerup", (event) => {
-            if (from && Math.abs(event.clientX - from.x) <= DRAG) this.mixer.seek(place(event));
-            from = null;
+            if (this.from && Math.abs(event.clientX - this.from.x) <= DRAG) this.mixer.seek(place(event));
+            this.drop();
         }, { signal });
-        this.scale.addEventListener("pointercancel", () => (from = null), { signal });
+        this.scale.addEventListener("pointercancel", () => this.drop(), { signal });
+    }
+
+    // A second finger came: it was no loop after all.
+    drop() {
+        this.from = null;
     }
 
     draw(grid) {
-        const box = this.canvas.getBoundingClientRect();
-        if (!box.width) return;
-        const { duration } = this.mixer;
-        const ratio = devicePixelRatio || 1;
-        const width = (this.canvas.width = Math.round(box.width * ratio));
-        const height = (this.canvas.height = Math.round(box.height * ratio));
-        const style = getComputedStyle(this.canvas);
-        const pen = this.canvas.getContext("2d");
+        const { pen, width, height, ratio, style } = paper(this.canvas);
+        if (!pen) return;
         pen.strokeStyle = pen.fillStyle = style.color;
         pen.font = `${11 * ratio}px ${style.fontFamily}`;
         pen.textBaseline = "top";
-        const step = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600].find((each) => (each / duration) * box.width > 70) ?? 1200;
-        for (let at = 0; at < duration; at += step) {
-            const x = Math.round((at / duration) * width) + ratio / 2;
-            line(pen, x, 0, height);
-            if ((at / duration) * box.width < box.width - 34) pen.fillText(clock(at), x + 4 * ratio, 2 * ratio);
-        }
-        const { bars } = grid;
-        const every = [1, 2, 4, 8, 16, 32].find((each) => ((bars[each] - bars[0]) / duration) * box.width > 5) ?? 64;
-        pen.globalAlpha = 0.55;
-        for (let i = 0; i < bars.length; i += every) line(pen, Math.round((bars[i] / duration) * width) + ratio / 2, height * (i % (4 * every) ? 0.75 : 0.6), height);
-        pen.globalAlpha = 1;
+        const { view } = this.mixer;
+        const scale = { pen, view, width, height, ratio, x: (at) => Math.round(view.share(at) * width) + ratio / 2 };
+        times(scale);
+        bars(scale, grid);
     }
+}
+
+// Round times, in tenths of seconds where there is room for them.
+function times({ pen, view, width, height, ratio, x }) {
+    const step = STEPS.find((each) => (each / view.span) * width > ROOM.time * ratio) ?? STEPS.at(-1);
+    for (let n = Math.floor(view.from / step); n * step <= view.to; n++) {
+        const at = n * step;
+        line(pen, x(at), 0, height);
+        if (x(at) < width - 34 * ratio) pen.fillText(step < 1 ? fine(at) : clock(at), x(at) + 4 * ratio, 2 * ratio);
+    }
+}
+
+function fine(at) {
+    const tenths = Math.round(at * 10);
+    return `${clock(Math.floor(tenths / 10))}.${tenths % 10}`;
+}
+
+// Bars with their numbers, and beats where they are not too close.
+function bars({ pen, view, width, height, ratio, x }, { bars, beats, beat }) {
+    const pixels = (seconds) => (seconds / view.span) * width;
+    const every = [1, 2, 4, 8, 16, 32].find((each) => pixels(bars[each] - bars[0]) > 5 * ratio) ?? 64;
+    const numbered = [1, 2, 4, 8, 16, 32].find((each) => each >= every && pixels(bars[each] - bars[0]) > ROOM.bar * ratio) ?? 64;
+    pen.globalAlpha = 0.35;
+    if (every === 1 && pixels(beat) > 5 * ratio) for (const at of beats) if (view.holds(at)) line(pen, x(at), height * 0.85, height);
+    pen.textBaseline = "bottom";
+    for (let i = 0; i < bars.length; i += every) {
+        if (bars[i] > view.to) break;
+        const number = i % numbered === 0 && bars.length > 1;
+        if (bars[i] < view.from - view.span * 0.1) continue;
+        pen.globalAlpha = 0.55;
+        line(pen, x(bars[i]), height * (number ? 0.55 : 0.72), height);
+        pen.globalAlpha = 0.8;
+        if (number && x(bars[i]) < width - 20 * ratio) pen.fillText(String(i + 1), x(bars[i]) + 4 * ratio, height - ratio);
+    }
+    pen.globalAlpha = 1;
 }
 
 function line(pen, x, from, to) {

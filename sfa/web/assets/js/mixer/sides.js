@@ -3,34 +3,39 @@
 export class Sides {
     constructor(lanes) {
         Object.assign(this, { lanes, side: "a", name: "" });
-        for (const lane of lanes) lane.urls = { a: [lane.url], b: [] };
+        for (const lane of lanes) Object.assign(lane, { urls: { a: [lane.url], b: [] }, sources: { a: [], b: [] } });
     }
 
     get ready() {
         return this.lanes.some((lane) => lane.urls.b.length > 0);
     }
 
-    // What the address says of separation B: {lanes: [{id, type, label, url}], stems: {id: peaks}}.
+    // What the address says of separation A, the page's own: {lanes: [{id, waveform}], stems: {id: peaks}}.
+    own(body) {
+        for (const lane of this.lanes) lane.sources.a = body.lanes.filter((stem) => stem.id === lane.id).map((stem) => source(stem, body));
+    }
+
+    // The same of separation B: {lanes: [{id, type, label, url, waveform}], stems: {id: peaks}}.
     set(body, name) {
         this.name = name;
-        for (const lane of this.lanes) Object.assign(lane, { urls: { a: [lane.url], b: [] }, peaksB: [] });
+        for (const lane of this.lanes) {
+            lane.urls.b = [];
+            lane.sources.b = [];
+        }
         const rest = this.lanes.find((lane) => lane.type === "other") ?? this.lanes.at(-1);
         for (const stem of body?.lanes ?? []) {
             const lane = this.lanes.find((each) => each.type === stem.type && each.label === stem.label) ?? this.lanes.find((each) => each.type === stem.type) ?? rest;
             lane.urls.b.push(stem.url);
-            lane.peaksB.push(body.stems[stem.id]);
+            lane.sources.b.push(source(stem, body));
         }
     }
 
-    peaks(lane, own) {
-        return this.side === "a" ? own : sum(lane.peaksB ?? []);
+    // The waveforms that a lane shows now.
+    sources(lane) {
+        return lane.sources[this.side];
     }
 }
 
-// Several stems in one lane: their outlines together.
-function sum(all) {
-    const [first, ...others] = all.filter((peaks) => peaks?.min?.length);
-    if (!first || !others.length) return first;
-    const add = (name) => first[name].map((value, i) => others.reduce((total, peaks) => total + (peaks[name][Math.floor((i * peaks[name].length) / first[name].length)] ?? 0), value));
-    return { min: add("min"), max: add("max") };
+function source(stem, body) {
+    return { waveform: stem.waveform, overview: body.stems[stem.id] };
 }
