@@ -6,11 +6,15 @@ Limit: Linux only; elsewhere it does nothing, and a killed supervisord leaves it
 signal is bound to the thread that spawned, so spawn from a thread that lives. A change of user clears
 it: call after the change, before exec.
 
+A program that supervisord starts can lose it before it gets as far as asking, and would then ask for the death of whoever
+adopted it: `supervisor` tells by the pipe that supervisord holds the other end of.
+
 Options: sig – what the kernel sends when the parent dies (default SIGKILL).
 """
 
 import ctypes
 import os
+import select
 import signal
 import sys
 
@@ -28,3 +32,16 @@ def die_with_parent(sig: signal.Signals = signal.SIGKILL, parent: int | None = N
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG)")
     if os.getppid() != before:
         os._exit(128 + int(sig))
+
+
+def supervisor() -> int:
+    """Return supervisord's pid, for `die_with_parent` to look at; exit now if supervisord is gone already.
+
+    Standard input is a pipe that only supervisord writes to: it hangs up at supervisord's end, however that comes about.
+    """
+    parent = os.getppid()
+    stdin = select.poll()
+    stdin.register(0, 0)  # a hang-up is told unasked
+    if any(event & select.POLLHUP for _, event in stdin.poll(0)):
+        os._exit(128 + signal.SIGKILL)
+    return parent

@@ -14,7 +14,7 @@ from sfa import alive
 from sfa.config import Config
 from sfa.db import SyncSession
 from sfa.errors import SfaError
-from sfa.lifetime import die_with_parent
+from sfa.lifetime import die_with_parent, supervisor
 from sfa.postgres import dsn
 from sfa.supervisord import Supervisord
 from sfa.watchman import MAX_RESTARTS, WINDOW, Watchman
@@ -28,7 +28,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(config: Config, args: argparse.Namespace) -> int:
     if os.environ.get("SFA_SUPERVISED"):
-        die_with_parent()
+        die_with_parent(parent=supervisor())
     if "SUPERVISOR_SERVER_URL" not in os.environ:
         print("sfa: `events` is supervisord's program; it is not run by hand", file=sys.stderr)
         return 2

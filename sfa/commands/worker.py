@@ -4,7 +4,7 @@ import argparse
 import os
 
 from sfa.config import Config
-from sfa.lifetime import die_with_parent
+from sfa.lifetime import die_with_parent, supervisor
 from sfa.readiness import wait_for_schema
 
 QUEUES = ("download", "processing", "analysis", "default", "cloud")
@@ -16,7 +16,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(config: Config, args: argparse.Namespace) -> int:
     if os.environ.get("SFA_SUPERVISED"):
-        die_with_parent()
+        die_with_parent(parent=supervisor())
     wait_for_schema(config)
     from sfa import worker
 

@@ -234,9 +234,12 @@ class Cluster:
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         return [str(bin_ / "postgres"), "-D", str(self.data), *options]
 
-    def become(self) -> NoReturn:
-        """Prepare, then be the server: the same process, PostgreSQL's user, dead when the parent dies."""
-        parent = os.getppid()
+    def become(self, parent: int | None = None) -> NoReturn:
+        """Prepare, then be the server: the same process, PostgreSQL's user, dead when the parent dies.
+
+        Options: parent: its pid, where the caller has made sure of it (now's).
+        """
+        parent = os.getppid() if parent is None else parent
         command = self.command(self.prepare())
         os.chdir("/")
         self.account.become()

@@ -1,15 +1,18 @@
 """Measure the dashboard: server time of every page with a million jobs, live news to 500 readers, size of the assets.
 
-    bin/bench web [--jobs 1000000] [--tracks 10000] [--readers 500] [--rounds 30]
+    bin/bench web [--jobs 1000000] [--tracks 10000] [--readers 500] [--rounds 30] [--only sfa pgqueuer chancy procrastinate]
 
 Pages are asked of the application in this process, by ASGI, so that a figure is the server's time and the database's
 without a browser; what it takes of processors stands beside, which a busy machine leaves alone. Readers are real sockets on a real port. Progress goes the
 whole way from a child of a worker process to a socket. Goals: a page in 30 ms at the median, news and progress within 250 ms,
-assets under 250 KB compressed. Limit: rivals' dashboards (riverui, pgqueuer) need Go or another schema and are not run here.
+assets under 250 KB compressed. The dashboards of PgQueuer, Chancy and Procrastinate
+(Django's admin) are asked in the same way, with as many jobs in their own tables (dashboard/contestants.py): their pages stand beside those
+of ours that are most like them.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import gzip
 import json
@@ -40,11 +43,12 @@ from sfa.web.pages.page import PAGE_SIZE
 from sfa.web.pages.tracks import Wanted
 from sfa.web.render import DIST
 from sfa.web.server import Server
+from tests.bench.dashboard import contestants
 from tests.bench.dashboard.house import fill
 from tests.bench.dashboard.progress import PACES, latencies, newsroom
 from tests.bench.dashboard.streams import hears, reader
 from tests.bench.kit.measure import quantile
-from tests.bench.kit.report import Report, parser
+from tests.bench.kit.report import Report, chosen, parser
 
 SORTS = {
     "title": "title", "-title": "title down", "artist": "artist", "-artist": "artist down", "tempo": "tempo", "-tempo": "tempo down",
@@ -66,25 +70,35 @@ def main(argv: list[str]) -> int:
         options.jobs, options.tracks, options.readers = 20_000, 500, 50
     if options.smoke:
         options.jobs, options.tracks, options.readers, options.rounds = 500, 50, 5, 2
+    names = [SFA] if options.smoke else chosen([SFA, *contestants.CONTESTANTS], options.only)
     report = Report("web")
     report.calibration.take()
-    assets(report)
     server = Throwaway()
     try:
         server.start()
-        migrate(server.dsn)
-        began = time.monotonic()
-        fill(server.superuser_dsn.replace("dbname=postgres", "dbname=sfa"), options.tracks, options.jobs)  # fmt: skip
-        filled = f"{options.jobs} jobs, {options.tracks} tracks, filled in {time.monotonic() - began:.0f} s"
-        report.note(filled)
-        with TemporaryDirectory() as folder:
-            # Without the limit of requests: it asks faster than anyone may.
-            config = Config(var=Path(folder), database_url=server.dsn, rate_limit=0)
-            asyncio.run(measured(report, config, server, options.rounds, options.readers))
+        if SFA in names:
+            assets(report)
+            ours(report, server, options)
+        contestants.measure(report, server, names, options.jobs, options.rounds)
     finally:
         server.stop()
     report.show(options.json)
     return 0
+
+
+def ours(report: Report, server: Throwaway, options: argparse.Namespace) -> None:
+    """Fill a database, and ask its pages."""
+    migrate(server.dsn)
+    began = time.monotonic()
+    fill(server.superuser_dsn.replace("dbname=postgres", "dbname=sfa"), options.tracks, options.jobs)  # fmt: skip
+    filled = (
+        f"{options.jobs} jobs, {options.tracks} tracks, filled in {time.monotonic() - began:.0f} s"
+    )
+    report.note(filled)
+    with TemporaryDirectory() as folder:
+        # Without the limit of requests: it asks faster than anyone may.
+        config = Config(var=Path(folder), database_url=server.dsn, rate_limit=0)
+        asyncio.run(measured(report, config, server, options.rounds, options.readers))
 
 
 def assets(report: Report) -> None:

@@ -213,3 +213,15 @@ def test_levels_of_silence_and_of_few_frames() -> None:
     meter.feed(np.zeros((3, 1), np.float32))
     assert (meter.rms_db, meter.peak_db) == (None, None)
     assert meter.peaks() == {"min": [0, 0, 0], "max": [0, 0, 0]}
+
+
+@pytest.mark.parametrize("suffix", ["wav", "flac"])
+def test_sixteen_bits_are_read_as_the_floats_they_stand_for(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"every.{suffix}"
+    every = np.arange(-(2**15), 2**15, dtype=np.int16)
+    soundfile.write(path, np.stack([every, every[::-1]], axis=1), 44100, subtype="PCM_16")
+    floats, _ = soundfile.read(path, dtype="float32", always_2d=True)
+    with Track(path) as track:
+        blocks = list(track.blocks(1000))
+    assert {block.dtype for block in blocks} == {np.dtype(np.float32)}
+    assert np.array_equal(np.concatenate(blocks), floats)

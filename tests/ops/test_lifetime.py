@@ -39,6 +39,29 @@ def test_a_parent_that_is_gone_already_is_noticed() -> None:
     assert done.stdout == ""
 
 
+SUPERVISED = "from sfa.lifetime import supervisor; import os; print(supervisor() == os.getppid())"
+
+
+def test_a_supervisor_that_was_gone_before_anyone_asked_is_noticed_by_its_pipe() -> None:
+    theirs, ours = os.pipe()
+    os.close(ours)
+    done = subprocess.run(
+        [sys.executable, "-c", SUPERVISED], cwd=ROOT, stdin=theirs, capture_output=True, check=False
+    )
+    os.close(theirs)
+    assert (done.returncode, done.stdout) == (128 + signal.SIGKILL, b"")
+
+
+def test_a_supervisor_that_lives_is_the_parent() -> None:
+    theirs, ours = os.pipe()
+    done = subprocess.run(
+        [sys.executable, "-c", SUPERVISED], cwd=ROOT, stdin=theirs, capture_output=True, check=True
+    )
+    os.close(theirs)
+    os.close(ours)
+    assert done.stdout == b"True\n"
+
+
 def _alive(pid: int) -> bool:
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]

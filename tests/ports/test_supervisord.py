@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
+import select
 import shutil
 import signal
 import sys
@@ -16,6 +16,7 @@ import pytest
 
 from sfa.ports import kin
 from sfa.supervisord import Supervisord
+from tests.bench.calls import kills
 from tests.jobs.conftest import studio
 from tests.jobs.studio import DEADLINE, Studio
 from tests.jobs.test_worker import tone
@@ -140,11 +141,56 @@ async def test_kill_minus_nine_of_supervisord_leaves_no_worker_and_no_child(
     # The worker, its guard, and the child at work.
     family = [worker, *kin.descendants(worker)]
     assert len(family) >= 3
-    handles = [os.pidfd_open(pid) for pid in family]
-    os.kill(host.pid, signal.SIGKILL)
+    _kill(host.pid, family)
+
+
+def test_a_program_that_still_starts_when_supervisord_is_killed_does_not_outlive_it(
+    host: Host,
+) -> None:
+    # A database that is not there would be waited for, for longer than the deadline.
+    gate = host.home / "gate"
+    os.mkfifo(gate)
+    start = f"read go < {gate}; exec {sys.executable} -P -m sfa.cli web"
+    environ = 'SFA_SUPERVISED="1",DATABASE_URL="postgresql://nobody@127.0.0.1:9/none"'
+    host.begin(f"command=sh -c '{start}'\nenvironment={environ}\nstartsecs=0")
+    starting = host.until("RUNNING")
+    handle = os.pidfd_open(starting)
+    _kill(host.pid, [host.pid])
+    gate.write_text("go\n")
+    _ended({handle})
+
+
+@pytest.mark.slow
+def test_kill_minus_nine_of_supervisord_leaves_nothing_of_an_installation(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # It sets them for its programs; they are as they were afterwards.
+    for name in ("SFA_VAR", "SFA_PORT", "DATABASE_URL"):
+        monkeypatch.setenv(name, "")
+    with kills.installation() as here:
+        here.start()
+        family = [here.pid, *kin.descendants(here.pid)]
+        commands = [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in family]
+        for program in (b"postgres", b"web", b"worker\0processing", b"events"):
+            assert any(program in command for command in commands)
+        _kill(here.pid, family)
+
+
+def _kill(victim: int, family: list[int]) -> None:
+    """Kill -9 one of a family, and wait for the end of all of them."""
+    handles = {os.pidfd_open(pid) for pid in family}
+    os.kill(victim, signal.SIGKILL)
+    _ended(handles)
+
+
+def _ended(handles: set[int]) -> None:
+    poll = select.poll()
     for handle in handles:
-        gone = asyncio.Event()
-        asyncio.get_running_loop().add_reader(handle, gone.set)
-        await asyncio.wait_for(gone.wait(), DEADLINE)
-        asyncio.get_running_loop().remove_reader(handle)
-        os.close(handle)
+        poll.register(handle, select.POLLIN)
+    while handles:
+        ended = poll.poll(1000 * DEADLINE)
+        assert ended, f"{len(handles)} processes outlive it"
+        for handle, _ in ended:
+            poll.unregister(handle)
+            handles.remove(handle)
+            os.close(handle)

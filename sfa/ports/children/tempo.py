@@ -12,6 +12,7 @@ without a period has no tempo.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -120,9 +121,8 @@ def candidates(
     octave = np.log2(bpms / 120)
     columns = [_at(total, lag[:, None] * ratios)]
     columns += [_at(part, lag[:, None] * few) for part in (low, middle, high)]
-    columns.append(np.array([_pulses(onsets.total, 60 * rate / bpm) for bpm in bpms]))
-    columns.append(np.array([_pulses(onsets.bands[0], 60 * rate / bpm) for bpm in bpms]))
-    columns.append(np.array([_pulses(onsets.bands[2], 60 * rate / bpm) for bpm in bpms]))
+    trains = (onsets.total, onsets.bands[0], onsets.bands[2])
+    columns.append(np.stack([_pulses(trains, 60 * rate / bpm) for bpm in bpms]))
     bars = np.maximum(_at(total, 3 * lag), _at(total, 4 * lag))
     phrases = np.maximum(_at(total, 6 * lag), _at(total, 8 * lag))
     columns.append(np.stack([bars, phrases, np.minimum(bars, phrases)], axis=1))
@@ -169,26 +169,29 @@ def _refine(correlation: Array, lag: float) -> float:
     return float(refined)
 
 
-def _pulses(onset: Array, period: float) -> tuple[float, float, float, float]:
+def _pulses(onsets: Sequence[Array], period: float) -> Array:
     """Lay a pulse train by its best phase over each window of 16 beats: how strong, how uneven
     neighbours are (too fast makes them alternate), how strong half-way points are (too slow), and
-    how uneven the halves of a bar are."""
+    how uneven the halves of a bar are; these four of each of several onsets, one after the other."""
+    frames = np.arange(len(onsets[0]))
     size = int(16 * period)
     grid = np.arange(16) * period
     phases = np.arange(0, period, 1.0)
-    frames = np.arange(len(onset))
-    starts = np.arange(0, max(1, len(onset) - size - int(period)), max(1, size))
+    starts = np.arange(0, max(1, len(frames) - size - int(period)), max(1, size))
     at = starts[:, None, None] + phases[:, None] + grid
-    values = np.interp(at, frames, onset, right=0)
-    best = values.mean(axis=2).argmax(axis=1)
-    rows = np.arange(len(starts))
-    on = values[rows, best]
-    off = values[rows, (best + len(phases) // 2) % len(phases)].mean(axis=1)
-    even, odd = on[:, ::2].mean(axis=1), on[:, 1::2].mean(axis=1)
-    first, third = on[:, ::4].mean(axis=1), on[:, 2::4].mean(axis=1)
-    mean = on.mean(axis=1) + 1e-3
-    strong = np.log(mean).mean()
-    uneven = (np.abs(even - odd) / (even + odd + 1e-3)).mean()
-    between = np.minimum(1.5, off / mean).mean()
-    bars = (np.abs(first - third) / (first + third + 1e-3)).mean()
-    return float(strong), float(uneven), float(between), float(bars)
+    values = np.stack([np.interp(at, frames, onset, right=0) for onset in onsets])
+    best = values.mean(axis=3).argmax(axis=2)
+    train, row = np.arange(len(onsets))[:, None], np.arange(len(starts))
+    on = values[train, row, best]
+    off = values[train, row, (best + len(phases) // 2) % len(phases)].mean(axis=2)
+    even, odd = on[:, :, ::2].mean(axis=2), on[:, :, 1::2].mean(axis=2)
+    first, third = on[:, :, ::4].mean(axis=2), on[:, :, 2::4].mean(axis=2)
+    mean = on.mean(axis=2) + 1e-3
+    each = (
+        np.log(mean),
+        np.abs(even - odd) / (even + odd + 1e-3),
+        np.minimum(1.5, off / mean),
+        np.abs(first - third) / (first + third + 1e-3),
+    )
+    told: Array = np.stack(each, axis=1).mean(axis=2).ravel()
+    return told

@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -49,15 +49,19 @@ class Installation:
         self.supervisord = Supervisord(home)
         self.config = Config.load()
         self.home = home
+        self.opened = ExitStack()
         self.db: psycopg.Connection[dict[str, Any]]
 
     def start(self) -> None:
         """Start supervisord; return when the database is migrated and the worker there."""
+        self.opened.close()  # what the round before has left
         self.supervisord.start()
         until(Cluster.of(self.config.var, self.config.postgres_user).ready)
         migrate(dsn(self.config))
-        self.db = psycopg.Connection[dict[str, Any]].connect(
-            dsn(self.config), autocommit=True, row_factory=dict_row
+        self.db = self.opened.enter_context(
+            psycopg.Connection[dict[str, Any]].connect(
+                dsn(self.config), autocommit=True, row_factory=dict_row
+            )
         )
         # What crashes so often would be held back, and that is not what is measured.
         self.db.execute("UPDATE queues SET breaker_crashes = NULL")
@@ -175,6 +179,7 @@ def installation() -> Iterator[Installation]:
     try:
         yield here
     finally:
+        here.opened.close()
         if here.supervisord.running():
             here.supervisord.shutdown()
         shutil.rmtree(home, ignore_errors=True)
