@@ -111,7 +111,7 @@ def make(
     log: Log,
     check: Callable[[], None] = lambda: None,
 ) -> Engine:
-    """Return the engine for one network; ``paths`` are its weights' files, beside which a converted one is kept."""
+    """Return the engine for one network; ``paths`` are its weights' files."""
     if device == "cuda":
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
         return TorchEngine(model, device, torch.float16 if precision == "fastest" else None, log)
@@ -121,7 +121,7 @@ def make(
         from sfa.ports.children import openvino_engine
 
         half = precision == "fastest" and bfloat16()
-        return openvino_engine.OpenVinoEngine(model, paths, half, threads, log, check)
+        return openvino_engine.OpenVinoEngine(model, paths, half, threads, check)
     if precision == "fastest" and bfloat16():
         return TorchEngine(model, device, torch.bfloat16, log)
     return TorchEngine(model, device, None, log)
@@ -131,9 +131,9 @@ def converts(model: Any) -> bool:
     """Whether OpenVINO runs this network where it may."""
     if importlib.util.find_spec("openvino") is None:
         return False
-    from sfa.ports.children import openvino_engine
+    from sfa.ports.children import openvino_graph
 
-    return openvino_engine.can(model)
+    return openvino_graph.can(model)
 
 
 def device(asked: Any) -> str:
