@@ -1,8 +1,8 @@
 """Run a network on segments: with torch on a CPU or a GPU, or with OpenVINO, as exact as was asked for.
 
 precision "exact": torch in float32, on a CPU to the bit what Demucs computes with as many threads (TF32 is off on a
-GPU). "fast": within −80 dB of that: OpenVINO in float32 where it is installed (−115 dB). "fastest": OpenVINO in bfloat16
-(−52 dB on random weights) or, without it, torch's autocast, where the processor computes in bfloat16 (AVX512-BF16 or
+GPU). "fast": within −80 dB of that: OpenVINO in float32 where it is installed (−120 dB). "fastest": OpenVINO in bfloat16
+(−48 dB on random weights) or, without it, torch's autocast, where the processor computes in bfloat16 (AVX512-BF16 or
 AMX); float16 on CUDA. What is not to be had falls back to the next more exact one; the result says which ran.
 On a GPU segments go in batches that fit its free memory. When it runs out, batches are halved, then the network moves
 to the CPU, and the log says so. MPS runs in float32, a segment at a time.

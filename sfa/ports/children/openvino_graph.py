@@ -98,7 +98,10 @@ def written(model: Any, frames: int) -> Any:
         skips.append((x, xt))
     if model.crosstransformer is not None:
         if model.bottom_channels:
-            x, xt = _pointwise(x, model.channel_upsampler), _pointwise(xt, model.channel_upsampler_t)
+            x, xt = (
+                _pointwise(x, model.channel_upsampler),
+                _pointwise(xt, model.channel_upsampler_t),
+            )
         x, xt = _transformer(x, xt, model.crosstransformer)
         if model.bottom_channels:
             x = _pointwise(x, model.channel_downsampler)
@@ -117,8 +120,14 @@ def _normalised(x: Node) -> tuple[Node, Node, Node]:
     mean = _averaged(x)
     centred = ops.subtract(x, mean)
     squares = _averaged(ops.multiply(centred, centred))
-    deviation = ops.sqrt(ops.multiply(squares, _constant(np.full((1, 1, 1, 1), count / (count - 1)))))
-    return ops.divide(centred, ops.add(deviation, _constant(np.full((1, 1, 1, 1), 1e-5)))), mean, deviation
+    deviation = ops.sqrt(
+        ops.multiply(squares, _constant(np.full((1, 1, 1, 1), count / (count - 1))))
+    )
+    return (
+        ops.divide(centred, ops.add(deviation, _constant(np.full((1, 1, 1, 1), 1e-5)))),
+        mean,
+        deviation,
+    )
 
 
 def _averaged(x: Node) -> Node:
@@ -192,7 +201,9 @@ def _branch(
     y = _convolution(x, _kernel(inner), inner.bias, columns=(pad, pad), dilations=(1, dilation))
     _, hidden, rows, columns = _shape(y)
     flat = _reshaped(_moved(y, (0, 2, 1, 3)), rows, hidden * columns)
-    flat = _reshaped(ops.mvn(flat, _places(1), True, norm.eps, "INSIDE_SQRT"), rows, hidden, columns)
+    flat = _reshaped(
+        ops.mvn(flat, _places(1), True, norm.eps, "INSIDE_SQRT"), rows, hidden, columns
+    )
     y = ops.gelu(_scaled(flat, norm, (1, -1, 1)), "ERF")
     weight, bias = (_array(one).astype(np.float64) for one in (outer.weight[:, :, 0], outer.bias))
     mean, inverse = _moments(y, weight, bias, norm_2.eps)
