@@ -17,7 +17,7 @@ from torch import nn
 from sfa.jobs.resources import environment
 from sfa.ports import protocol
 from sfa.ports.child import Cancelled
-from sfa.ports.children import demucs_models, engines
+from sfa.ports.children import engines
 from tests.children import models
 
 pytest.importorskip("openvino")
