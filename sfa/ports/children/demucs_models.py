@@ -68,6 +68,7 @@ def get(name: str, folder: Path) -> Any:
             raise InputError(f"{name} is not a stereo model; choose another")
         for member, path in zip(model.models, paths, strict=True):
             member.weights_file = path
+            member.compiled = None
             member.values = sum(value.numel() for value in member.parameters())
         return model.eval()
 
@@ -80,13 +81,18 @@ def hollow(member: Any) -> None:
     for value in member.parameters():
         value.data = torch.empty(0)
     member.hollow = True
+    release()
+
+
+def release() -> None:
+    """Give the system back what is free: it stays with the process otherwise, as the allocator is told for activations."""
     if sys.platform == "linux":
-        # What is freed stays with the process otherwise, which the allocator is told to do for activations.
         ctypes.CDLL(None).malloc_trim(0)
 
 
 def fill(member: Any) -> None:
-    """Bring the weights back into a network that was made hollow."""
+    """Bring the weights back into a network that was made hollow; what was compiled of it goes."""
+    member.compiled = None
     if getattr(member, "hollow", False):
         whole = _load(member.weights_file)
         for value, source in zip(member.parameters(), whole.parameters(), strict=True):

@@ -1,8 +1,8 @@
 """Run a network on segments: with torch on a CPU or a GPU, or with OpenVINO, as exact as was asked for.
 
 precision "exact": torch in float32, on a CPU to the bit what Demucs computes with as many threads (TF32 is off on a
-GPU). "fast": within −80 dB of that: OpenVINO in float32 where it is installed (−115 dB). "fastest": OpenVINO in bfloat16
-(−52 dB on random weights) or, without it, torch's autocast, where the processor computes in bfloat16 (AVX512-BF16 or
+GPU). "fast": within −80 dB of that: OpenVINO in float32 where it is installed (−120 dB). "fastest": OpenVINO in bfloat16
+(−48 dB on random weights) or, without it, torch's autocast, where the processor computes in bfloat16 (AVX512-BF16 or
 AMX); float16 on CUDA. What is not to be had falls back to the next more exact one; the result says which ran.
 On a GPU segments go in batches that fit its free memory. When it runs out, batches are halved, then the network moves
 to the CPU, and the log says so. MPS runs in float32, a segment at a time.
@@ -111,7 +111,7 @@ def make(
     log: Log,
     check: Callable[[], None] = lambda: None,
 ) -> Engine:
-    """Return the engine for one network; ``paths`` are its weights' files, beside which a converted one is kept."""
+    """Return the engine for one network; ``paths`` are its weights' files."""
     if device == "cuda":
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
         return TorchEngine(model, device, torch.float16 if precision == "fastest" else None, log)
@@ -121,7 +121,7 @@ def make(
         from sfa.ports.children import openvino_engine
 
         half = precision == "fastest" and bfloat16()
-        return openvino_engine.OpenVinoEngine(model, paths, half, threads, log, check)
+        return openvino_engine.OpenVinoEngine(model, paths, half, threads, check)
     if precision == "fastest" and bfloat16():
         return TorchEngine(model, device, torch.bfloat16, log)
     return TorchEngine(model, device, None, log)
@@ -131,9 +131,9 @@ def converts(model: Any) -> bool:
     """Whether OpenVINO runs this network where it may."""
     if importlib.util.find_spec("openvino") is None:
         return False
-    from sfa.ports.children import openvino_engine
+    from sfa.ports.children import openvino_graph
 
-    return openvino_engine.can(model)
+    return openvino_graph.can(model)
 
 
 def device(asked: Any) -> str:

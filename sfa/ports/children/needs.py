@@ -1,8 +1,8 @@
 """Say what a separation needs of memory and disk, what it took, and refuse one that cannot end well before it begins.
 
 Memory: the interpreter and its libraries, the weights in float32, and the activations of one segment, measured on
-full-size networks: some 2000 bytes a sample (on a GPU they lie there, and batches fit themselves to it). What this
-process holds already counts as had. Disk: every stem as float while it grows, and one more while it is given its form.
+full-size networks: some 2000 bytes a sample (on a GPU they lie there, and batches fit themselves to it). OpenVINO keeps
+the weights twice and activations for each network of a bag. What this process holds already counts as had. Disk: every stem as float while it grows, and one more while it is given its form.
 Limits: an estimate, refused only where less than 80 % of it is free; other programs may take what is free a moment later.
 """
 
@@ -18,17 +18,21 @@ from sfa.ports.child import ResourceError, resident_bytes
 LIBRARIES: Final = 400 << 20
 PREVIEW: Final = 450 << 20
 SAMPLE: Final = 2000
-# OpenVINO itself and how it lays out the weights; torch's own are let go of.
-CONVERTED: Final = 300 << 20
+# Bytes a sample that each further network compiled by OpenVINO keeps to itself: torch's share theirs.
+COMPILED: Final = 900
 ENOUGH: Final = 0.8
 FRAME: Final = 8  # bytes of two float32
 _GROUP: Final = Path("/sys/fs/cgroup")
 
 
-def network(parameters: int, samples: int, converted: bool = False, on_cpu: bool = True) -> int:
-    """Bytes for networks of so many values whose longest segment has ``samples`` frames."""
+def network(parameters: int, samples: int, compiled: int = 0, on_cpu: bool = True) -> int:
+    """Bytes for networks of so many values whose longest segment has ``samples`` frames; ``compiled`` of them by OpenVINO.
+
+    That keeps the weights twice, as they were given and as it computes with them.
+    """
     working = SAMPLE * samples if on_cpu else 0
-    return LIBRARIES + 4 * parameters + working + (CONVERTED if converted else 0)
+    apart = COMPILED * samples * max(0, compiled - 1)
+    return LIBRARIES + 4 * parameters * (2 if compiled else 1) + working + apart
 
 
 def growing(frames: int, stems: int) -> int:

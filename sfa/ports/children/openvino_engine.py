@@ -1,99 +1,48 @@
 """Run a hybrid Demucs network with OpenVINO on a CPU.
 
-The short-time transform and its inverse stay in torch; what lies between is traced once, at the segment's length, and
-converted, and kept beside the weights under their own hash (``.openvino/``), so that only the first use waits for it
-(a minute or two on a busy machine, with twice the memory); torch's copy of the weights is let go of. In bfloat16 two
-streams of half the threads each compute two segments at a time, which is quicker than one of all; in float32 it is not.
-Limits: networks of HTDemucs only, at their own segment; a converted network is 170 MB.
+The short-time transform and its inverse stay in torch; what lies between is written in OpenVINO's operations
+(`openvino_graph`) and compiled in about a second, kept with the network for the next request with as many threads; torch's
+copy of the weights is let go of before that, so that they are never held three times. A segment at a time on all threads: two
+streams of half the threads each compute no quicker and take half as much memory again.
+Limits: networks of HTDemucs only, as they were released, at their own segment.
 """
 
 from __future__ import annotations
 
-import hashlib
-import os
-import warnings
+import shutil
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
 import openvino
 import torch
-from demucs.htdemucs import HTDemucs
-from torch import nn
 
-from sfa.ports.children import demucs_models
+from sfa.ports.children import demucs_models, openvino_graph
 
-FOLDER: Final = ".openvino"
-
-_compiled: dict[tuple[object, ...], Any] = {}
-
-
-class _Middle(nn.Module):
-    """The network between the transforms: (mix, spectrum as channels) -> (spectra, waves)."""
-
-    def __init__(self, model: Any) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(
-        self, mix: torch.Tensor, spectrum: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Call the network's own forward with its four transforms replaced."""
-        spectra: list[torch.Tensor] = []
-
-        def keep(_z: torch.Tensor, m: torch.Tensor) -> torch.Tensor:
-            spectra.append(m)
-            return m
-
-        replaced: dict[str, Callable[..., torch.Tensor]] = {
-            "_spec": lambda _mix: spectrum,
-            "_magnitude": lambda z: z,
-            "_mask": keep,
-            "_ispec": lambda _z, _length: torch.zeros(1),
-        }
-        self.model.__dict__.update(replaced)
-        try:
-            waves: torch.Tensor = self.model(mix)
-        finally:
-            for name in replaced:
-                del self.model.__dict__[name]
-        return spectra[0], waves
+# Where earlier versions kept converted networks.
+OLD: Final = ".openvino"
 
 
 class OpenVinoEngine:
-    """A converted network; see the module."""
+    """A compiled network; see the module."""
+
+    batch = 1
 
     def __init__(
-        self,
-        model: Any,
-        paths: list[Path],
-        half: bool,
-        threads: int,
-        log: Callable[[str], None],
-        check: Callable[[], None],
+        self, model: Any, paths: list[Path], half: bool, threads: int, check: Callable[[], None]
     ) -> None:
         self._name = f"openvino {'bfloat16' if half else 'float32'} cpu"
-        self.batch = 2 if half and threads > 1 else 1
         self._model = model
         self._check = check
-        file = _converted(model, paths, log)
-        demucs_models.hollow(model)
-        key = (str(file), half, threads)
-        if key not in _compiled:
-            _compiled.clear()
-            _compiled[key] = openvino.Core().compile_model(
-                str(file),
-                "CPU",
-                {
-                    "INFERENCE_PRECISION_HINT": "bf16" if half else "f32",
-                    "INFERENCE_NUM_THREADS": max(threads, 1),
-                    "NUM_STREAMS": self.batch,
-                    # Pinned threads would fight with another child's for the same cores.
-                    "ENABLE_CPU_PINNING": False,
-                },
-            )
-        self._requests = [_compiled[key].create_infer_request() for _ in range(self.batch)]
+        form = (half, threads)
+        if getattr(model, "compiled", None) is None or model.compiled[0] != form:
+            shutil.rmtree(paths[0].parent / OLD, ignore_errors=True)
+            demucs_models.fill(model)
+            graph = openvino_graph.written(model, int(model.samplerate * model.segment))
+            demucs_models.hollow(model)
+            model.compiled = (form, _compiled(graph, half, threads))
+            demucs_models.release()
+        self._request = model.compiled[1].create_infer_request()
 
     @property
     def name(self) -> str:
@@ -102,87 +51,54 @@ class OpenVinoEngine:
 
     def __call__(self, segments: torch.Tensor) -> torch.Tensor:
         """Compute (n, 2, frames) -> (n, sources, 2, frames)."""
-        done = []
-        for part in torch.split(segments, self.batch):
-            for request, segment in zip(self._requests, torch.split(part, 1), strict=False):
-                spectrum = self._model._magnitude(self._model._spec(segment)).contiguous()
-                request.start_async({0: segment.contiguous().numpy(), 1: spectrum.numpy()})
-            for request, _segment in zip(self._requests, torch.split(part, 1), strict=False):
-                while not request.wait_for(100):
-                    self._checked()
-                done.append(self._joined(request, segments.shape[-1]))
-        return torch.cat(done)
+        return torch.cat([self._run(segment) for segment in torch.split(segments, 1)])
 
-    def _checked(self) -> None:
-        try:
-            self._check()
-        except BaseException:
-            for request in self._requests:
-                request.cancel()
-            raise
+    def _run(self, segment: torch.Tensor) -> torch.Tensor:
+        length = segment.shape[-1]
+        spectrum = self._model._magnitude(self._model._spec(segment)).contiguous()
+        self._request.start_async(
+            {0: segment[:, :, None].contiguous().numpy(), 1: spectrum.numpy()}
+        )
+        while not self._request.wait_for(100):
+            try:
+                self._check()
+            except BaseException:
+                self._request.cancel()
+                raise
+        spectra = torch.from_numpy(self._request.get_output_tensor(0).data)
+        waves = torch.from_numpy(self._request.get_output_tensor(1).data)
+        return inverse(spectra, length, self._model.hop_length).add_(waves.view(1, -1, 2, length))
 
-    def _joined(self, request: Any, length: int) -> torch.Tensor:
-        spectra = torch.from_numpy(request.get_output_tensor(0).data)
-        waves = torch.from_numpy(request.get_output_tensor(1).data)
-        return inverse(spectra, length, self._model.hop_length).add_(waves)
+
+def _compiled(graph: Any, half: bool, threads: int) -> Any:
+    how = {
+        "INFERENCE_PRECISION_HINT": "bf16" if half else "f32",
+        "INFERENCE_NUM_THREADS": max(threads, 1),
+        "NUM_STREAMS": 1,
+        # Pinned threads would fight with another child's for the same cores.
+        "ENABLE_CPU_PINNING": False,
+    }
+    return openvino.Core().compile_model(graph, "CPU", how)
 
 
 def inverse(spectra: torch.Tensor, length: int, hop: int) -> torch.Tensor:
-    """Turn spectra as channels, (1, sources, 2 × channels, bins, frames), into (1, sources, channels, length).
+    """Turn spectra, (1, bins, columns, sources × channels × 2), into (1, sources, 2, length).
 
-    What the network's own ``_mask`` and ``_ispec`` do, in less than half their time: the squared windows add up to 3/2
-    at this overlap wherever the result is kept, and what is added lies side by side.
+    What the network's own ``_mask`` and ``_ispec`` do, in less than half their time and, a source at a time, a quarter of
+    their memory: the squared windows add up to 3/2 at this overlap wherever the result is kept, and what is added lies
+    side by side.
     """
-    _, sources, doubled, bins, count = spectra.shape
-    channels, size = doubled // 2, 4 * hop
-    values = torch.zeros(sources, channels, count, bins + 1, 2)
-    values[..., :bins, :] = spectra.view(sources, channels, 2, bins, count).permute(0, 1, 4, 3, 2)
-    frames = torch.fft.irfft(torch.view_as_complex(values), n=size)
-    frames *= torch.hann_window(size) * (size**0.5 / 1.5)
-    total = torch.zeros(sources, channels, count + 3, hop)
-    for part in range(4):
-        total[..., part : part + count, :] += frames[..., part * hop : (part + 1) * hop]
-    start = hop * 3 // 2
-    return total.view(1, sources, channels, -1)[..., start : start + length]
-
-
-def can(model: Any) -> bool:
-    """Whether a network can be converted: its spectrum must go through as channels."""
-    return isinstance(model, HTDemucs) and bool(model.cac) and model.nfft == 4 * model.hop_length
-
-
-def _converted(model: Any, paths: list[Path], log: Callable[[str], None]) -> Path:
-    """Return the converted network's file, made if it is not there."""
-    frames = int(model.samplerate * model.segment)
-    named = "\n".join([*(path.name for path in paths), str(frames), version("openvino"), "1"])
-    name = hashlib.sha256(named.encode()).hexdigest()[:24]
-    folder = paths[0].parent / FOLDER
-    target = folder / f"{name}.xml"
-    if target.is_file():
-        return target
-    folder.mkdir(exist_ok=True)
-    demucs_models.fill(model)
-    log("converting the network for OpenVINO, once")
-    partial = folder / f"{name}.{os.getpid()}.xml"
-    mix = torch.zeros(1, 2, frames)
-    fast, train = torch.backends.mha.get_fastpath_enabled(), model.use_train_segment
-    torch.backends.mha.set_fastpath_enabled(False)
-    # The segment is given at its full length: no padding inside of the graph.
-    model.use_train_segment = False
-    try:
-        with torch.no_grad(), warnings.catch_warnings():
-            # Tracing is deprecated; what is to follow it (torch.export) does not take this network yet.
-            warnings.simplefilter("ignore")
-            inputs = (mix, model._magnitude(model._spec(mix)).contiguous())
-            trace: Any = torch.jit.trace
-            traced = trace(_Middle(model), inputs, check_trace=False)
-            graph = openvino.convert_model(traced, example_input=inputs)
-        graph.reshape({0: list(inputs[0].shape), 1: list(inputs[1].shape)})
-        openvino.save_model(graph, str(partial), compress_to_fp16=False)
-    finally:
-        model.use_train_segment = train
-        torch.backends.mha.set_fastpath_enabled(fast)
-    # The weights first: a reader that sees the .xml finds its .bin.
-    partial.with_suffix(".bin").replace(target.with_suffix(".bin"))
-    partial.replace(target)
-    return target
+    _, bins, count, parts = spectra.shape
+    size, start = 4 * hop, hop * 3 // 2
+    window = torch.hann_window(size) * (size**0.5 / 1.5)
+    given = torch.view_as_complex(spectra.view(bins, count, parts // 2, 2)).permute(2, 1, 0)
+    values = torch.zeros(2, count, bins + 1, dtype=torch.complex64)
+    out = torch.empty(1, parts // 4, 2, length)
+    for source, pair in enumerate(torch.split(given, 2)):
+        values[..., :bins] = pair
+        frames = torch.fft.irfft(values, n=size).mul_(window)
+        total = torch.zeros(2, count + 3, hop)
+        for part in range(4):
+            total[:, part : part + count] += frames[..., part * hop : (part + 1) * hop]
+        out[0, source] = total.view(2, -1)[:, start : start + length]
+    return out

@@ -199,8 +199,9 @@ def _memory(bag: Any, frames: int, device: str, precision: str) -> int:
 
     longest = max(int(one.samplerate * one.segment) for one in bag.models)
     parameters = sum(one.values for one in bag.models)
-    converted = precision != "exact" and device == "cpu" and engines.converts(bag.models[0])
-    return needs.network(parameters, min(longest, frames), converted, device == "cpu")
+    by_openvino = precision != "exact" and device == "cpu" and engines.converts(bag.models[0])
+    compiled = len(bag.models) if by_openvino else 0
+    return needs.network(parameters, min(longest, frames), compiled, device == "cpu")
 
 
 def _folder(call: Call) -> Path:
