@@ -1,3 +1,3 @@
 -- One batch of the user's.
-SELECT id, title, operation, model, options, import_id, status, progress, total, completed, failed, cancelled, active, inserted_at, finished_at
+SELECT id, title, operation, model, options, import_id, after, needs, status, progress, total, completed, failed, cancelled, active, inserted_at, finished_at
 FROM sfa_batches WHERE id = %(id)s AND user_id = %(user_id)s
