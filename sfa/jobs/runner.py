@@ -204,6 +204,8 @@ async def _run(
             # If the lease is there after all, the job goes back; if not, the token keeps this from doing harm.
             log.warning("job %s: %s", attempt.claimed.job_id, attempt.stop_reason.value)
     except Exception as error:
+        # Its verdict is there: who stops it from here on comes too late, and would keep it from being written.
+        attempt.ending()
         if isinstance(error, ObjectMissing) and running is not None:
             await _missed(running)
         outcome = classify(error)

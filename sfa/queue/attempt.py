@@ -68,16 +68,26 @@ class Attempt:
         self.retry_in = 0.0
         self.stop_reason: Stop | None = None
         self._db = db
+        self._begun = False
         self._finishing = False
         self._on_finish = on_finish
         self._complete = complete
         self._completions = completions
 
+    def begin(self) -> bool:
+        """The task's first step; False: the attempt was stopped before it, and is given back at once."""
+        self._begun = True
+        return self.stop_reason is None
+
     def stop(self, reason: Stop, task: asyncio.Task[Any]) -> None:
-        """Cancel the attempt's task, once, unless its end is being written already."""
+        """Cancel the attempt's task, once, unless its end is being written already.
+
+        A task that is cancelled before its first step would never take it, and its job would be nobody's until its lease ends.
+        """
         if self.stop_reason is None and not self._finishing:
             self.stop_reason = reason
-            task.cancel()
+            if self._begun:
+                task.cancel()
 
     def ending(self) -> None:
         """From here on the token decides, not the lease keeper: an attempt that is being written is not "lost"."""

@@ -5,19 +5,24 @@ batch of completions. Four times as many may wait to be written as there are slo
 
 Where very short jobs go by many at a time, a batch of completions waits for the claim that is under way (10 ms at most):
 the ends of what it brings are written with it, half as many statements for the same jobs.
+
+Where the answer to a claim gets lost (a connection is cut, the service is started anew) nobody knows of its jobs: the next claim
+gives back first what is leased to this worker and does not run here. It costs no crash and no lease's time.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
 from sfa.db import Database, Session
-from sfa.errors import DatabaseUnavailable, Refused
+from sfa.errors import DatabaseUnavailable, Refused, StaleLease
+from sfa.outcome import Cancelled, Released
 from sfa.queue.attempt import Attempt, Claimed, Stop
 from sfa.queue.completion import Completions
 from sfa.queue.lease import LeaseKeeper
@@ -57,6 +62,7 @@ class Consumer:
         self._give_back = give_back
         self._wake = asyncio.Event()
         self._draining = False
+        self._unsure = False
         self._claiming = asyncio.Lock()
         self._completions = Completions(db, gather=self._gather)
         self._claimed = 0
@@ -104,9 +110,13 @@ class Consumer:
     async def _claim(self, session: Session) -> None:
         if self._draining:
             return
+        if self._unsure:
+            await self._disown(session)
         # From here on: whatever wakes it until now is in the numbers.
         self._wake.clear()
         writing = len(self._writing)
+        began, pokes = time.monotonic(), self._keeper.pokes
+        self._unsure = True
         rows = await session.all(
             "queue_claim",
             worker=self._worker,
@@ -116,9 +126,22 @@ class Consumer:
             running=len(self.running) - writing,
             writing=writing,
         )
+        self._unsure = False
         self._claimed = len(rows)
         for row in rows:
             self._begin(Claimed(**row))
+            if self._draining:
+                self.stop_attempt(row["token"], Stop.SHUTDOWN)
+        if rows and (self._keeper.pokes != pokes or time.monotonic() - began > self._lease / 10):
+            # A cancel that was told while the answer was under way found nobody; leases that took long to come are old.
+            self._keeper.poke()
+
+    async def _disown(self, session: Session) -> None:
+        """Give back what a claim has brought whose answer got lost."""
+        row = await session.one("lease_disown", worker=self._worker, tokens=list(self.running))
+        self._unsure = False
+        if row and row["jobs"]:
+            log.warning("%d jobs go back: the answer to their claim got lost", row["jobs"])
 
     async def _gather(self) -> None:
         """Let the ends of the next claim's jobs join those that wait, where the claims are large."""
@@ -136,9 +159,17 @@ class Consumer:
     def _begin(self, claimed: Claimed) -> None:
         attempt = Attempt(claimed, self._db, self._written_soon, completions=self._completions)
         self._keeper.hold(claimed.token, claimed.job_id)
-        task = asyncio.create_task(self._execute(attempt), name=f"job-{claimed.job_id}")
+        task = asyncio.create_task(self._work(attempt), name=f"job-{claimed.job_id}")
         self.running[claimed.token] = (attempt, task)
         task.add_done_callback(lambda done: self._ended(claimed, done))
+
+    async def _work(self, attempt: Attempt) -> None:
+        if attempt.begin():
+            await self._execute(attempt)
+            return
+        with suppress(StaleLease):
+            cancelled = attempt.stop_reason is Stop.CANCEL
+            await attempt.finish(Cancelled() if cancelled else Released())
 
     def _written_soon(self, token: UUID) -> None:
         """The work is done; its end is about to be written."""
@@ -155,6 +186,11 @@ class Consumer:
             log.error("job %s ended without a verdict: %s", claimed.job_id, error, exc_info=error)
         self._wake.set()
 
+    async def _idle(self) -> None:
+        """Wait until no claim is under way."""
+        async with self._claiming:
+            pass
+
     async def drain(self, seconds: float, hurry: asyncio.Event | None = None) -> None:
         """Claim no more, let what runs finish for ``seconds`` or until ``hurry``, then give the rest back.
 
@@ -162,14 +198,15 @@ class Consumer:
         lease ends by itself.
         """
         self._draining = True
-        # A claim that is under way is part of what runs.
-        with suppress(TimeoutError):
-            async with asyncio.timeout(self._give_back), self._claiming:
-                pass
+        hurry = hurry or asyncio.Event()
+        # A claim that is under way is part of what runs; what comes of it later is given back at once.
+        answered = asyncio.create_task(self._idle())
+        await _finish({answered}, self._give_back, hurry)
+        answered.cancel()
         tasks = {task for _, task in self.running.values()}
         if tasks:
             log.info("stopping: %d jobs may finish within %g s", len(tasks), seconds)
-            await _finish(tasks, seconds, hurry or asyncio.Event())
+            await _finish(tasks, seconds, hurry)
         for token in list(self.running):
             self.stop_attempt(token, Stop.SHUTDOWN)
         rest = {task for _, task in self.running.values()}

@@ -112,6 +112,8 @@ class Completions:
             waiting.settle(None if waiting.token in held else StaleLease())
 
     async def _ack(self, batch: list[_Waiting]) -> set[UUID]:
+        # In the order in which the leases are renewed: the two don't deadlock.
+        batch = sorted(batch, key=lambda waiting: waiting.job)
         async with self._db.session() as session:
             rows = await session.all(
                 "attempt_ack",

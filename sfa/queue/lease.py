@@ -54,6 +54,8 @@ class LeaseKeeper:
         self._ending = threading.Event()
         self._renewed = time.monotonic()
         self._complained = -60.0
+        self.pokes = 0
+        """How often it was poked: whoever does not know of an attempt yet sees by it that something was told meanwhile."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._threads: list[threading.Thread] = []
 
@@ -92,6 +94,7 @@ class LeaseKeeper:
 
     def poke(self) -> None:
         """Renew now; cancellations are learned at once."""
+        self.pokes += 1
         self._poke.set()
 
     def renew_once(self) -> None:

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
 
 from sfa.db import Database
 from sfa.errors import DatabaseUnavailable, SfaError
@@ -17,15 +20,24 @@ log = logging.getLogger(__name__)
 class Scheduler:
     """Promote due jobs and tick schedules, at most a second late; reap ended leases every ``lease / 5`` seconds.
 
+    Where the database's clock runs ahead of one's own between two looks (the machine slept with all that runs on it, or
+    somebody has set its clock) everybody's leases have ended though nobody died: whoever lives has one lease's time to renew.
+
     Options:
         lease: seconds a lease lasts.
         worker: the worker it belongs to, which it does not prune.
+        clock: seconds that only rise, and not while the machine sleeps (time.monotonic).
     """
 
-    def __init__(self, db: Database, lease: float, worker: int) -> None:
+    def __init__(
+        self, db: Database, lease: float, worker: int, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._db = db
         self._worker = worker
         self._lease = lease
+        self._clock = clock
+        self._looked: tuple[float, datetime] | None = None
+        self._patient_until = clock()
 
     async def promote_forever(self) -> None:
         """The promoting service."""
@@ -57,12 +69,28 @@ class Scheduler:
                 log.error("no leases reaped: %s", error)  # noqa: TRY400 - a refusal, not a traceback
             await asyncio.sleep(self._lease / 5)
 
+    def _latest(self, began: float) -> datetime | None:
+        """What the database's clock may say now; None: there is nothing to tell it by yet."""
+        if self._looked is None:
+            return None
+        then, said = self._looked
+        return said + timedelta(seconds=began - then + self._lease / 2)
+
     async def reap_once(self) -> int:
         """Give the jobs of ended leases back; how many."""
         async with self._db.session() as session:
-            row = await session.one("lease_reap", lease=self._lease)
-            await session.run("worker_prune", worker=self._worker)
-        lost = int(row["lost"] or 0) if row else 0
+            began = self._clock()
+            row = await session.one(
+                "lease_reap", lease=self._lease, latest=self._latest(began), reap=began >= self._patient_until
+            )  # fmt: skip
+            assert row is not None
+            self._looked = began, row["now"]
+            if row["jumped"]:
+                log.warning("the database's clock has jumped: no lease is reaped for %g s", self._lease)
+                self._patient_until = began + self._lease
+            elif began >= self._patient_until:
+                await session.run("worker_prune", worker=self._worker)
+        lost = int(row["lost"] or 0)
         if lost:
             log.warning("%d jobs of silent workers run again", lost)
         return lost

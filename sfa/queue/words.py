@@ -25,7 +25,9 @@ class Words:
     def __init__(self, db: Database) -> None:
         self._db = db
         self._pending: dict[tuple[int, UUID], str] = {}
+        self._held: dict[tuple[int, UUID], str] = {}
         self._ready = asyncio.Event()
+        self._writing = asyncio.Lock()
 
     def put(self, job: int, token: UUID, text: str) -> None:
         """Note what an attempt has said; PostgreSQL's text holds no NUL."""
@@ -36,7 +38,8 @@ class Words:
 
     async def settle(self, job: int, token: UUID) -> None:
         """Write an attempt's last words while its lease is still held; costs nothing where it has none."""
-        if (job, token) in self._pending:
+        # A flush that is under way may hold them: afterwards its lease would be gone.
+        if (job, token) in self._pending or (job, token) in self._held:
             await self.flush()
 
     async def run(self) -> None:
@@ -47,18 +50,21 @@ class Words:
             await asyncio.sleep(INTERVAL)
 
     async def flush(self) -> None:
-        """Write what is pending now."""
-        self._ready.clear()
-        batch, self._pending = self._pending, {}
-        if not batch:
-            return
-        try:
-            async with self._db.session() as session:
-                await session.run(
-                    "attempt_log",
-                    jobs=[job for job, _ in batch],
-                    tokens=[token for _, token in batch],
-                    words=list(batch.values()),
-                )
-        except SfaError as error:
-            log.debug("words not written: %s", error)
+        """Write what is pending now, and wait for what is being written."""
+        async with self._writing:
+            self._ready.clear()
+            self._held, self._pending = self._pending, {}
+            if not self._held:
+                return
+            try:
+                async with self._db.session() as session:
+                    await session.run(
+                        "attempt_log",
+                        jobs=[job for job, _ in self._held],
+                        tokens=[token for _, token in self._held],
+                        words=list(self._held.values()),
+                    )
+            except SfaError as error:
+                log.debug("words not written: %s", error)
+            finally:
+                self._held = {}

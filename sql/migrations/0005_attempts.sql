@@ -179,8 +179,12 @@ $$;
 -- still held; anything else that the worker runs is somebody else's by now.
 CREATE FUNCTION sfa_renew_v1(_jobs bigint[], _tokens uuid[], _lease interval)
 RETURNS TABLE (job_id bigint, token uuid, cancel boolean) LANGUAGE sql AS $$
-    WITH renewed AS (
-        UPDATE leases l SET expires_at = now() + _lease FROM unnest(_jobs, _tokens) AS held (job_id, token)
+    WITH held AS (
+        -- In the order of the jobs, as a batch of completions takes them (`sfa_ack_v1` of a sorted list): no deadlock.
+        SELECT l.job_id, l.token FROM leases l JOIN unnest(_jobs, _tokens) AS mine (job_id, token) USING (job_id, token)
+        ORDER BY l.job_id FOR NO KEY UPDATE OF l
+    ), renewed AS (
+        UPDATE leases l SET expires_at = now() + _lease FROM held
         WHERE l.job_id = held.job_id AND l.token = held.token
         RETURNING l.job_id, l.token
     )
@@ -264,7 +268,8 @@ BEGIN
     END IF;
 END $$;
 
--- Completes many attempts at once; what comes back is what was held, the rest is somebody else's by now.
+-- Completes many attempts at once; what comes back is what was held, the rest is somebody else's by now. In the order of
+-- the lists, which is that of the jobs: a renewal takes their leases in the same.
 CREATE FUNCTION sfa_ack_v1(_jobs bigint[], _tokens uuid[], _certificates jsonb[])
 RETURNS TABLE (job_id bigint, token uuid) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
@@ -323,6 +328,13 @@ BEGIN
     DELETE FROM procrastinate_workers WHERE id = ANY (_workers);
     RETURN coalesce(lost, 0);
 END $$;
+
+-- What is leased to a worker and is not among the tokens that it knows: it was claimed, and the answer got lost. How many.
+CREATE FUNCTION sfa_disown_v1(_worker bigint, _tokens uuid[]) RETURNS bigint LANGUAGE sql AS $$
+    SELECT count(*) FROM (
+        SELECT sfa_finish_v1(job_id, token, 'released', NULL, NULL, NULL, interval '0') FROM leases
+        WHERE worker_id = _worker AND token <> ALL (_tokens) OFFSET 0) gone
+$$;
 
 -- A worker ends in good order: what it could not give back one by one goes back now, and uses up nothing.
 CREATE FUNCTION sfa_leave_v1(_worker bigint) RETURNS void LANGUAGE plpgsql AS $$

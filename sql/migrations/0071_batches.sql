@@ -112,7 +112,7 @@ CREATE VIEW sfa_batch_members AS
 
 -- status: running; completed (all of them), partial (some), failed (none), cancelled.
 CREATE VIEW sfa_batches AS
-    SELECT b.id, b.user_id, b.title, b.operation, b.model, b.options, b.import_id, b.inserted_at, c.*,
+    SELECT b.id, b.user_id, b.title, b.operation, b.model, b.options, b.import_id, b.inserted_at, b.after, b.needs, c.*,
            CASE WHEN c.active > 0 THEN 'running' WHEN c.completed = c.total THEN 'completed' WHEN c.completed > 0 THEN 'partial'
                 WHEN c.cancelled = c.total THEN 'cancelled' ELSE 'failed' END AS status
     FROM batch_jobs b, LATERAL (

@@ -1,5 +1,5 @@
 -- One page of a user's batches, newest first, by key.
-SELECT id, title, operation, model, options, import_id, status, progress, total, completed, failed, cancelled, active, inserted_at, finished_at
+SELECT id, title, operation, model, options, import_id, after, needs, status, progress, total, completed, failed, cancelled, active, inserted_at, finished_at
 FROM sfa_batches
 WHERE user_id = %(user_id)s
   AND (%(before_at)s::timestamptz IS NULL OR (inserted_at, id) < (%(before_at)s::timestamptz, %(before_id)s::uuid))

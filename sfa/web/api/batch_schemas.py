@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from sfa.web.api.vocabulary import (
+    AFTER,
     COUNT,
     ID,
+    NEEDS,
     NUMBER,
     STATUS,
     TEXT,
@@ -36,6 +38,8 @@ BATCHES: dict[str, Json] = {
             "model": maybe(TEXT),
             "options": {"type": "object"},
             "import_id": maybe(ID),
+            "after": maybe(ID),
+            "needs": maybe(NEEDS),
             "status": {
                 "type": "string",
                 "enum": ["running", "completed", "partial", "failed", "cancelled"],
@@ -55,7 +59,7 @@ BATCHES: dict[str, Json] = {
         "One operation on many tracks of yours: `track_ids`, or `import_id` for every track of an import that has been "
         "downloaded. All but analyze takes a `model` (see /models). `options` are those of a single job: for analyze its "
         "further args. A track that is at the same work already is a member with the job that it has; one that is refused is "
-        "a member without a job, and says why.",
+        "a member without a job, and says why. With `after` and `needs` each of the new jobs follows that job and needs that.",
         {"operation": OPERATION},
         {
             "track_ids": {"type": "array", "items": ID, "minItems": 1, "maxItems": MOST_TRACKS},
@@ -66,6 +70,8 @@ BATCHES: dict[str, Json] = {
             "preview": {"type": "boolean"},
             "fallback": maybe({**TEXT, "maxLength": 100}),
             "priority": {"type": "integer", "minimum": -1000, "maximum": 1000},
+            "after": AFTER,
+            "needs": NEEDS,
         },
     ),
     "BatchMember": record(

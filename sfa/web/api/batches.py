@@ -13,6 +13,7 @@ from sfa.web.api.batch_schemas import MEMBER_STATES
 from sfa.web.api.operation import Call, Parameter
 from sfa.web.api.paging import PIECES, before_of, piece_of, size_of
 from sfa.web.api.shapes import paged, shaped
+from sfa.web.api.waiting import waiting
 from sfa.web.failures import Missing, Unusable
 
 MEMBERS = (
@@ -55,7 +56,7 @@ async def batch_make(call: Call) -> Answer:
         "user_id": call.user.id, "operation": said["operation"], "model": said.get("model"),
         "title": said.get("title"), "options": json.dumps(said.get("options", {})),
         "preview": said.get("preview", False), "fallback": said.get("fallback"),
-        "priority": int(said.get("priority", 0)),
+        "priority": int(said.get("priority", 0)), **await waiting(call),
     }  # fmt: skip
     if "import_id" in said:
         made = await call.session.one("batch_add_import", id=UUID(said["import_id"]), **values)

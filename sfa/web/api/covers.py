@@ -7,6 +7,7 @@ from uuid import UUID
 from sfa.web.api.answer import Answer
 from sfa.web.api.jobs import detail
 from sfa.web.api.operation import Call
+from sfa.web.api.waiting import waiting
 from sfa.web.failures import Missing, Unusable
 
 SIZE = 640
@@ -17,7 +18,7 @@ async def covers_ask(call: Call) -> Answer:
     said = call.body
     if ("track_ids" in said) == ("import_id" in said):
         raise Unusable("Say whose covers: track_ids, or an import_id; one of the two.")
-    values = {"user_id": call.user.id, "size": int(said.get("size", SIZE))}
+    values = {"user_id": call.user.id, "size": int(said.get("size", SIZE)), **await waiting(call)}
     if "import_id" in said:
         job = await call.session.one("covers_of_import", id=UUID(said["import_id"]), **values)
         missing = "There is no such import, or it belongs to somebody else."

@@ -10,6 +10,7 @@ from sfa.web.api.answer import Answer
 from sfa.web.api.operation import Call
 from sfa.web.api.paging import before_of, piece_of, size_of
 from sfa.web.api.shapes import paged, shaped
+from sfa.web.api.waiting import waiting
 from sfa.web.failures import Missing
 
 
@@ -32,7 +33,7 @@ async def import_make(call: Call) -> Answer:
     made = await call.session.one(
         "api_import_add", user_id=call.user.id, address=call.body["address"],
         choose=call.body.get("choose", True),
-        then_model=call.body.get("then_model", call.at.config.model),
+        then_model=call.body.get("then_model", call.at.config.model), **await waiting(call),
     )  # fmt: skip
     assert made is not None
     row = await _import(call, made["id"])

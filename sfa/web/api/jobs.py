@@ -43,7 +43,7 @@ def shaped_kind(row: Row) -> dict[str, Any]:
 async def job_make(call: Call) -> Answer:
     """Enqueue a job: one INSERT, which the tables check."""
     kind, args = str(call.body["kind"]), dict(call.body["args"])
-    for name in ("priority", "scheduled_at"):
+    for name in ("priority", "scheduled_at", "after", "needs"):
         if call.body.get(name) is not None:
             args[name] = call.body[name]
     if kind == "download" and "track_id" not in args and isinstance(args.get("address"), str):
@@ -80,15 +80,21 @@ async def job_retry(call: Call) -> Answer:
 
 
 async def job_move(call: Call) -> Answer:
-    """Another time or another priority for a job that waits."""
+    """Another time or priority, other needs, something to follow, for a job that waits."""
     at = call.body.get("scheduled_at")
+    after, needs = call.body.get("after"), call.body.get("needs")
+    job = await detail(call, _id(call))
+    if after is not None:
+        await detail(call, identity(after))
+    if job["status"] not in ("waiting", "retrying"):
+        raise Unusable("This job does not wait any more.", 409)
     row = await call.session.one(
         "job_steer", id=_id(call), user_id=call.user.id, at_given="scheduled_at" in call.body,
         at=datetime.fromisoformat(at) if at else None, priority=call.body.get("priority"),
+        after_given="after" in call.body, after=after,
+        needs_given="needs" in call.body, needs=None if needs is None else json.dumps(needs),
     )  # fmt: skip
-    if row is None:
-        raise Missing
-    if row["moved"] is False or row["prioritised"] is False:
+    if row is None or False in (row["moved"], row["prioritised"], row["needed"]):
         raise Unusable("This job does not wait any more.", 409)
     return Answer(await detail(call, _id(call)))
 

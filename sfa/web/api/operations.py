@@ -152,7 +152,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         method="PATCH", path="/jobs/{id}", name="moveJob", tag="jobs", handler=jobs.job_move, scope="write",
-        summary="Another time or another priority for a job that waits", body="Steer", answer="JobDetail",
+        summary="Another time, priority or needs for a job that waits, or a job that it follows", body="Steer", answer="JobDetail",
     ),
     Operation(
         method="POST", path="/jobs/{id}/cancel", name="cancelJob", tag="jobs", handler=jobs.job_cancel, scope="write",

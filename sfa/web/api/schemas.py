@@ -7,9 +7,11 @@ from sfa.web.api.batch_schemas import BATCHES
 from sfa.web.api.cue_schemas import CUES
 from sfa.web.api.track_schemas import BY_HAND
 from sfa.web.api.vocabulary import (
+    AFTER,
     COUNT,
     ERROR_KIND,
     ID,
+    NEEDS,
     NUMBER,
     STATUS,
     TEXT,
@@ -113,10 +115,13 @@ SCHEMAS: dict[str, Json] = {
     ),
     "Job": record("A job of any kind.", JOB),
     "JobDetail": record(
-        "A job with its budgets, its options, and its attempts.",
+        "A job with its budgets, its options, and its attempts. `waits_for`: the jobs that it follows and that have not "
+        "completed.",
         JOB
         | {
             "queue": maybe(TEXT),
+            "waits_for": {"type": "array", "items": ID},
+            "needs": NEEDS,
             "max_attempts": maybe(COUNT),
             "max_crashes": maybe(COUNT),
             "options": {"type": "object"},
@@ -163,17 +168,25 @@ SCHEMAS: dict[str, Json] = {
     "NewJob": record(
         "A job to enqueue. `args` are the columns that its kind takes (see /job-kinds): `track_id`, for a separation "
         "`model` and `options`; for a download an `address` and no track makes the track, too. The same work is never "
-        "done twice at a time: the answer is then the job that is at it.",
+        "done twice at a time: the answer is then the job that is at it, as it is.",
         {"kind": {**TEXT, "maxLength": 100}, "args": {"type": "object", "maxProperties": 30}},
-        {"priority": {"type": "integer", "minimum": -1000, "maximum": 1000}, "scheduled_at": TIME},
+        {
+            "priority": {"type": "integer", "minimum": -1000, "maximum": 1000},
+            "scheduled_at": TIME,
+            "after": AFTER,
+            "needs": NEEDS,
+        },
     ),
     "Steer": {
         **record(
-            "Another time (null: now) or another priority for a job that waits.",
+            "Another time (null: now), another priority, other needs (null: those of its kind) for a job that waits; or "
+            "one more job that it follows (null: it follows nothing any more).",
             {},
             {
                 "priority": {"type": "integer", "minimum": -1000, "maximum": 1000},
                 "scheduled_at": maybe(TIME),
+                "after": maybe(AFTER),
+                "needs": maybe(NEEDS),
             },
         ),
         "minProperties": 1,
@@ -298,7 +311,12 @@ SCHEMAS: dict[str, Json] = {
     "NewImport": record(
         "An address of a Spotify track, album or playlist. Without `choose` false the import only lists.",
         {"address": {**TEXT, "maxLength": 2000}},
-        {"choose": {"type": "boolean"}, "then_model": maybe({**TEXT, "maxLength": 100})},
+        {
+            "choose": {"type": "boolean"},
+            "then_model": maybe({**TEXT, "maxLength": 100}),
+            "after": AFTER,
+            "needs": NEEDS,
+        },
     ),
     "ImportItem": record(
         "One line of an import.",

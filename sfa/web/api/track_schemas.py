@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sfa.web.api.vocabulary import ID, NUMBER, TIME, Json, maybe, record
+from sfa.web.api.vocabulary import AFTER, ID, NEEDS, NUMBER, TIME, Json, maybe, record
 
 MOST_COVERS: Final = 1000
 TEMPO: Json = {"type": "number", "minimum": 20, "maximum": 400}
@@ -76,6 +76,8 @@ BY_HAND: dict[str, Json] = {
             "track_ids": {"type": "array", "items": ID, "minItems": 1, "maxItems": MOST_COVERS},
             "import_id": ID,
             "size": {"type": "integer", "minimum": 64, "maximum": 3000, "default": 640},
+            "after": AFTER,
+            "needs": NEEDS,
         },
     ),
 }

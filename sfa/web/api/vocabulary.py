@@ -41,6 +41,20 @@ def page(of: str) -> Json:
     )
 
 
+# What a job waits for, as its table's columns of these names say it.
+AFTER: Json = {
+    **ID,
+    "description": "A job of yours, of any kind, that must complete first; where it fails or is cancelled, this one is "
+    "cancelled with it.",
+}
+NEEDS: Json = {
+    "type": "object",
+    "description": "What it holds of its host's resources while it runs, in place of what its kind needs: "
+    "{“memory_gb”: 3}. What no host has is refused.",
+    "additionalProperties": {"type": "number", "exclusiveMinimum": 0, "maximum": 1_000_000_000},
+    "maxProperties": 20,
+}
+
 STATUS: Json = {
     "type": "string",
     "enum": ["waiting", "running", "retrying", "completed", "failed", "cancelled"],
