@@ -130,11 +130,16 @@ class Consumer:
         self._claimed = len(rows)
         for row in rows:
             self._begin(Claimed(**row))
-            if self._draining:
-                self.stop_attempt(row["token"], Stop.SHUTDOWN)
+        self._too_late([row["token"] for row in rows])
         if rows and (self._keeper.pokes != pokes or time.monotonic() - began > self._lease / 10):
             # A cancel that was told while the answer was under way found nobody; leases that took long to come are old.
             self._keeper.poke()
+
+    def _too_late(self, tokens: list[UUID]) -> None:
+        """Give back what was brought by a claim that was under way when the worker began to stop."""
+        if self._draining:
+            for token in tokens:
+                self.stop_attempt(token, Stop.SHUTDOWN)
 
     async def _disown(self, session: Session) -> None:
         """Give back what a claim has brought whose answer got lost."""

@@ -30,7 +30,12 @@ class Scheduler:
     """
 
     def __init__(
-        self, db: Database, lease: float, worker: int, *, clock: Callable[[], float] = time.monotonic
+        self,
+        db: Database,
+        lease: float,
+        worker: int,
+        *,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._db = db
         self._worker = worker
@@ -86,7 +91,9 @@ class Scheduler:
             assert row is not None
             self._looked = began, row["now"]
             if row["jumped"]:
-                log.warning("the database's clock has jumped: no lease is reaped for %g s", self._lease)
+                log.warning(
+                    "the database's clock has jumped: no lease is reaped for %g s", self._lease
+                )
                 self._patient_until = began + self._lease
             elif began >= self._patient_until:
                 await session.run("worker_prune", worker=self._worker)

@@ -209,7 +209,9 @@ async def test_a_cancel_while_the_claims_answer_is_under_way_is_learned_at_once(
     await enqueue(rig)
     real = Session.all
 
-    async def cancelled(self: Session, statement: str, /, **parameters: Any) -> list[dict[str, Any]]:
+    async def cancelled(
+        self: Session, statement: str, /, **parameters: Any
+    ) -> list[dict[str, Any]]:
         found = await real(self, statement, **parameters)
         if statement == "queue_claim" and found:
             await self.connection.execute("SELECT sfa_cancel(id) FROM procrastinate_jobs")
@@ -246,7 +248,9 @@ async def test_a_renewal_and_a_batch_of_ends_do_not_deadlock(
         rig.keeper.hold(one.token, one.job_id)
     completions = Completions(rig.db)
     async with await psycopg.AsyncConnection.connect(dsn) as blocker:
-        await blocker.execute("SELECT FROM leases WHERE job_id = %s FOR UPDATE", [claimed[1].job_id])
+        await blocker.execute(
+            "SELECT FROM leases WHERE job_id = %s FOR UPDATE", [claimed[1].job_id]
+        )
         # The last that was claimed has ended first.
         ends = [
             asyncio.create_task(completions.put(one.job_id, one.token, None))
@@ -325,7 +329,9 @@ async def test_a_job_that_is_stopped_while_its_failure_is_looked_into_ends_all_t
         "WITH t AS (INSERT INTO tracks (title, audio_key) VALUES ('t', 'audio/t.wav') RETURNING id)"
         " INSERT INTO analysis_jobs (track_id) SELECT id FROM t RETURNING id",
     )
-    [row] = await rows(rig, "SELECT * FROM sfa_claim_v1(%s, 'analysis', 1, '9 seconds')", rig.worker)
+    [row] = await rows(
+        rig, "SELECT * FROM sfa_claim_v1(%s, 'analysis', 1, '9 seconds')", rig.worker
+    )
     attempt = Attempt(Claimed(**row), database, lambda _: None)
     looking, go = asyncio.Event(), asyncio.Event()
 
@@ -362,4 +368,6 @@ async def test_an_end_that_is_written_is_not_stopped(rig: Rig) -> None:
     await asyncio.sleep(0)
     attempt.stop(Stop.LOST, task)
     await task
-    assert await rows(rig, "SELECT status::text FROM procrastinate_jobs") == [{"status": "succeeded"}]
+    assert await rows(rig, "SELECT status::text FROM procrastinate_jobs") == [
+        {"status": "succeeded"}
+    ]

@@ -174,9 +174,7 @@ def test_the_same_work_stays_as_it_is(api: Checked, world: World) -> None:
     assert world.one("SELECT count(*) AS n FROM job_links")["n"] == 0
 
 
-def test_the_members_of_a_batch_follow_and_need(
-    api: Checked, other: Checked, world: World
-) -> None:
+def test_the_members_of_a_batch_follow_and_need(api: Checked, other: Checked, world: World) -> None:
     before = first(world)
     user = world.one("SELECT max(id) AS id FROM users")["id"]
     for how in ({"operation": "analyze"}, {"operation": "separate", "model": "spectral"}):
