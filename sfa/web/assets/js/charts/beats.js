@@ -8,6 +8,7 @@ import { reader } from "./reader.js";
 import { t } from "../words.js";
 
 const HEIGHT = 240;
+const DOT = 2.2;
 const EDGE = { top: 12, right: 12, bottom: 26, left: 40 };
 
 export function beats(element, { duration, beats: times }, width) {
@@ -24,10 +25,12 @@ export function beats(element, { duration, beats: times }, width) {
     svg.append("g").attr("class", "grid").attr("transform", `translate(${EDGE.left},0)`)
         .call(axisLeft(y).ticks(5).tickSize(-(width - EDGE.left - EDGE.right))).call((axis) => axis.select(".domain").remove());
     svg.append("g").attr("transform", `translate(0,${HEIGHT - EDGE.bottom})`).call(axisBottom(x).ticks(Math.max(2, width / 110)).tickFormat(clock));
-    svg.append("g").selectAll("line").data(times).join("line").attr("class", (_, i) => (i % 4 ? "beat" : "beat beat-four"))
-        .attr("x1", x).attr("x2", x).attr("y1", (_, i) => HEIGHT - EDGE.bottom - (i % 4 ? 8 : 16)).attr("y2", HEIGHT - EDGE.bottom);
-    svg.append("g").selectAll("circle").data(tempi).join("circle").attr("class", "beat-dot").attr("r", 2.2)
-        .attr("cx", (_, i) => x(times[i])).attr("cy", y);
+    const foot = HEIGHT - EDGE.bottom;
+    const marks = (wanted, tall) => times.map((time, i) => (Boolean(i % 4) === wanted ? `M${x(time).toFixed(2)} ${foot}v-${tall}` : "")).join("");
+    svg.append("path").attr("class", "beat").attr("d", marks(true, 8));
+    svg.append("path").attr("class", "beat beat-four").attr("d", marks(false, 16));
+    const dot = (tempo, i) => `M${(x(times[i]) - DOT).toFixed(2)} ${y(tempo).toFixed(2)}a${DOT} ${DOT} 0 1 0 ${2 * DOT} 0a${DOT} ${DOT} 0 1 0 ${-2 * DOT} 0`;
+    svg.append("path").attr("class", "beat-dot").attr("d", tempi.map(dot).join(""));
     reader(element, svg, {
         times: times.slice(0, -1), x, top: EDGE.top, bottom: HEIGHT - EDGE.bottom,
         nearest: (event) => bisectCenter(times, x.invert(pointer(event)[0])),

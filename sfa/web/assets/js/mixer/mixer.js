@@ -100,7 +100,7 @@ export class Mixer extends HTMLElement {
         document.addEventListener("sfa-seek", (event) => this.seek(event.detail), { signal });
         document.addEventListener("sfa-theme", () => this.redraw(), { signal });
         matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.redraw(), { signal });
-        const sizes = new ResizeObserver(() => this.redraw());
+        const sizes = new ResizeObserver(() => this.soon());
         sizes.observe(this);
         signal.addEventListener("abort", () => sizes.disconnect());
         keys(this, signal);
