@@ -1,7 +1,8 @@
 """Put the dashboard together: routes, guards, and what lives as long as the server.
 
-Order of the guards, outermost first: a clock, security headers, the Host header, the origin of changes, the session, how much.
-Bodies are limited to 64 kB, uploads to ``config.upload_limit_mb``.
+Order of the guards, outermost first: a clock, compression, security headers, the Host header, the origin of changes, the session, how much.
+Pages and JSON are compressed: no page holds a secret beside what somebody else may have put there, so its length gives nothing
+away. Streams of events, pictures, sound and parts of files are not. Bodies are limited to 64 kB, uploads to ``config.upload_limit_mb``.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import cast
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ExceptionHandler
 
 from sfa.config import Config
@@ -89,6 +91,7 @@ def create_app(
         routes=routes(config),
         middleware=[
             Middleware(Measure),
+            Middleware(GZipMiddleware, minimum_size=1024, compresslevel=5),
             Middleware(Headers),
             Middleware(KnownHost, host=config.host, public=config.public_url),
             Middleware(SameOrigin),

@@ -231,7 +231,31 @@ def test_a_cue_and_a_loop_are_set_where_they_are_seen(mixer: Page, world: World)
     mixer.mouse.down()
     mixer.mouse.move(left + width * 0.74, top + 8, steps=4)
     mixer.mouse.up()
-    assert mixer.evaluate(f"[{MIXER}.loop.start, {MIXER}.loop.end]") == [41, 43]
+    ends = f"[{MIXER}.loop.start, {MIXER}.loop.end]"
+    assert mixer.evaluate(ends) == [41, 43]
+    assert mixer.locator(".loop-length").inner_text() == "1 bar"
+    # With Alt it begins and ends where it is drawn, and is doubled as it is.
+    mixer.keyboard.down("Alt")
+    mixer.mouse.move(left + width * 0.1, top + 8)
+    mixer.mouse.down()
+    mixer.mouse.move(left + width * 0.31, top + 8, steps=4)
+    mixer.mouse.up()
+    mixer.keyboard.up("Alt")
+    assert mixer.evaluate(ends) == pytest.approx([40.4, 41.24], abs=0.02)
+    assert mixer.locator(".loop-length").inner_text() == "0.84 s"
+    mixer.get_by_role("button", name="Twice as long a loop").click()
+    assert mixer.evaluate(ends) == pytest.approx([40.4, 42.08], abs=0.04)
+
+
+def test_a_reload_shows_what_was_seen(mixer: Page) -> None:
+    shown(mixer, 40, 4)
+    mixer.reload()
+    until(mixer, f"{MIXER}?.grid.beats.length === 240")
+    assert view(mixer) == (40, 44)
+    mixer.get_by_role("button", name="The whole track").click()
+    mixer.reload()
+    until(mixer, f"{MIXER}?.grid.beats.length === 240")
+    assert view(mixer) == (0, SECONDS)
 
 
 def test_the_strip_moves_the_view_by_mouse_and_keys(mixer: Page) -> None:

@@ -1,9 +1,16 @@
-// The loop: a stretch that is repeated. Its ends lie on the beat grid; at first it is four bars from where one is.
+// The loop: a stretch that is repeated. Its ends lie on the beat grid, unless they are drawn freely; at first it is four bars
+// from where one is.
 const BARS = 4;
 
 export class Loop {
     constructor(grid) {
         Object.assign(this, { grid, on: false, start: 0, end: 0 });
+    }
+
+    // How many beats long; nothing where its ends lie beside them.
+    get beats() {
+        const beats = (this.end - this.start) / this.grid.beat;
+        return Math.abs(beats - Math.round(beats)) < 0.1 ? Math.round(beats) : 0;
     }
 
     get set() {
@@ -29,17 +36,23 @@ export class Loop {
         this.on = this.set;
     }
 
-    // Twice or half as long, from the same beginning; never shorter than a beat.
+    // Twice or half as long, from the same beginning; never shorter than a beat, where it is counted in beats.
     scale(factor) {
         if (!this.set) return;
+        if (!this.beats) {
+            this.end = Math.min(this.start + (this.end - this.start) * factor, this.grid.duration);
+            return;
+        }
         const beats = Math.max(1, Math.round(((this.end - this.start) / this.grid.beat) * factor));
         this.span(this.start, beats);
     }
 
-    between(from, to) {
-        const [start, end] = [this.grid.nearest(Math.min(from, to)), this.grid.nearest(Math.max(from, to))];
-        if (end - start < 0.05) return;
-        Object.assign(this, { start, end, on: true });
+    // Drawn from one place to the other, in either direction; freely: to the millisecond.
+    between(from, to, freely = false) {
+        const end = (at) => (freely ? Math.round(at * 1000) / 1000 : this.grid.nearest(at));
+        const [start, finish] = [end(Math.min(from, to)), end(Math.max(from, to))];
+        if (finish - start < 0.05) return;
+        Object.assign(this, { start, end: finish, on: true });
     }
 
     exactly(start, end) {

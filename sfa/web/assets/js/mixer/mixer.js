@@ -42,6 +42,7 @@ export class Mixer extends HTMLElement {
         this.gestures = new Gestures(this, this.ending.signal);
         this.cues = new Cues(this, this.ending.signal);
         this.wire(this.ending.signal);
+        this.view.recall(this.dataset.track);
         this.viewed();
         this.paint();
         this.fetchPeaks();
@@ -300,15 +301,20 @@ export class Mixer extends HTMLElement {
     paintLoop() {
         const { loop, parts } = this;
         parts["loop-on"].setAttribute("aria-pressed", String(loop.on));
-        const beats = Math.round((loop.end - loop.start) / this.grid.beat);
-        const bars = beats / this.grid.metre;
-        parts["loop-length"].textContent = !loop.set ? "" : bars >= 1 && Number.isInteger(bars) ? t("{n} bars", { n: bars }) : t("{n} beats", { n: beats });
+        parts["loop-length"].textContent = loop.set ? this.long(loop) : "";
         for (const band of this.querySelectorAll(".loop-band")) {
             band.hidden = !loop.set;
             band.classList.toggle("on", loop.on);
             band.style.setProperty("--at", loop.start);
             band.style.setProperty("--for", loop.end - loop.start);
         }
+    }
+
+    long({ beats, start, end }) {
+        const bars = beats / this.grid.metre;
+        if (!beats) return t("{n} s", { n: (end - start).toLocaleString(document.documentElement.lang, { minimumFractionDigits: 2, maximumFractionDigits: 2 }) });
+        if (bars >= 1 && Number.isInteger(bars)) return bars === 1 ? t("1 bar") : t("{n} bars", { n: bars });
+        return beats === 1 ? t("1 beat") : t("{n} beats", { n: beats });
     }
 
     paint() {

@@ -40,7 +40,7 @@ export class Ruler {
         this.strip.hidden = !sections.length;
     }
 
-    // Drawing with the pointer makes a loop; a mere click goes to the place.
+    // Drawing with the pointer makes a loop, on beats or, with Alt, freely; a mere click goes to the place.
     drag(signal) {
         const place = (event) => this.mixer.view.under(event, this.scale);
         this.scale.addEventListener("pointerdown", (event) => {
@@ -50,7 +50,7 @@ export class Ruler {
         }, { signal });
         this.scale.addEventListener("pointermove", (event) => {
             const { from } = this;
-            if (from && Math.abs(event.clientX - from.x) > DRAG) this.mixer.looped((loop) => loop.between(from.at, place(event)));
+            if (from && Math.abs(event.clientX - from.x) > DRAG) this.mixer.looped((loop) => loop.between(from.at, place(event), event.altKey));
         }, { signal });
         this.scale.addEventListener("pointerup", (event) => {
             if (this.from && Math.abs(event.clientX - this.from.x) <= DRAG) this.mixer.seek(place(event));

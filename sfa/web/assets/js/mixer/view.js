@@ -62,7 +62,16 @@ export class View {
         this.show(place - this.share(place) * span, span);
     }
 
+    // Over a reload of the page, in this tab: where one was comes back, and what is shown from now on is kept.
+    recall(name) {
+        const kept = `sfa-view:${name}`;
+        const [from, span] = JSON.parse(sessionStorage.getItem(kept) ?? "[]");
+        this.keep = () => (this.whole ? sessionStorage.removeItem(kept) : sessionStorage.setItem(kept, JSON.stringify([this.from, this.span])));
+        if (span) this.show(from, span);
+    }
+
     tell() {
+        this.keep?.();
         this.element.style.setProperty("--from", this.from);
         this.element.style.setProperty("--span", this.span);
         this.changed?.();
