@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from typing import Any
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -166,6 +167,18 @@ def test_what_is_no_batch_is_refused_by_its_rule(db: Connection, values: Any, ru
     with pytest.raises(psycopg.errors.IntegrityError) as caught:
         batch(db, ids, **values)
     assert caught.value.diag.constraint_name == rule
+
+
+def test_tracks_that_do_not_exist_are_no_batch_and_harm_no_other(db: Connection) -> None:
+    nobody = uuid4()
+    with pytest.raises(psycopg.errors.CheckViolation) as caught:
+        batch(db, [nobody])
+    assert caught.value.diag.constraint_name == "batch_jobs_tracks_exist"
+    told: list[str | None] = []
+    db.add_notice_handler(lambda notice: told.append(notice.message_primary))
+    made = batch(db, [*tracks(db, 1), nobody])
+    assert state(db, made)["total"] == 1
+    assert told == [f"1 of track_ids are no tracks and are left out: {nobody}"]
 
 
 def test_tracks_of_two_users_are_no_batch(db: Connection) -> None:

@@ -122,6 +122,17 @@ def test_a_download_address_alone_makes_the_track(db: Connection) -> None:
 
 REFUSED = [
     (
+        "INSERT INTO processing_jobs (track_id, model, scheduled_at) VALUES ('{track}', 'spectral', 'infinity')",
+        "processing_jobs_scheduled_at_range",
+    ),
+    (
+        "INSERT INTO tracks (title, inserted_at) VALUES ('later', 'infinity')",
+        "tracks_inserted_at_range",
+    ),
+    ("UPDATE queues SET name = 'other' WHERE name = 'analysis'", "queues_of_kinds_stay"),
+    ("DELETE FROM queues WHERE name = 'cloud'", "queues_of_kinds_stay"),
+    ("SELECT sfa_enqueue('analysis', '[]')", "procrastinate_jobs_args_object"),
+    (
         "INSERT INTO processing_jobs (track_id, model) VALUES ('{track}', 'nope')",
         "processing_jobs_model_fkey",
     ),
@@ -261,6 +272,17 @@ def test_bad_input_is_refused_by_name(
         assert rule in str(refusal.value)
     assert one(db, "SELECT count(*) FROM procrastinate_jobs")["count"] == 0
     assert one(db, "SELECT count(*) FROM sfa_jobs")["count"] == 0
+
+
+def test_a_job_is_not_put_off_for_ever(db: Connection, track: str) -> None:
+    job = one(
+        db,
+        "INSERT INTO processing_jobs (track_id, model) VALUES (%s, 'spectral') RETURNING id",
+        track,
+    )
+    with pytest.raises(psycopg.errors.CheckViolation):
+        db.execute("SELECT sfa_reschedule(%s::uuid, 'infinity')", [job["id"]])
+    assert one(db, "SELECT scheduled_at FROM sfa_jobs")["scheduled_at"] is None
 
 
 def test_the_same_work_waits_once(db: Connection, track: str) -> None:
