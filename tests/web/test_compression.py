@@ -10,9 +10,16 @@ from starlette.testclient import TestClient
 from tests.web.rows import World
 
 
-def test_a_page_and_an_analysis_are_compressed_for_who_can_read_it(owner: TestClient, world: World) -> None:
+def test_a_page_and_an_analysis_are_compressed_for_who_can_read_it(
+    owner: TestClient, world: World
+) -> None:
     track = world.done_track("Loop")
-    for address in (f"/tracks/{track}", f"/tracks/{track}/analysis", "/tracks", "/api/v1/openapi.json"):
+    for address in (
+        f"/tracks/{track}",
+        f"/tracks/{track}/analysis",
+        "/tracks",
+        "/api/v1/openapi.json",
+    ):
         plain = owner.get(address, headers={"accept-encoding": "identity"})
         with owner.stream("GET", address, headers={"accept-encoding": "gzip"}) as small:
             raw = b"".join(small.iter_raw())
