@@ -107,3 +107,21 @@ BEGIN
         INTO made USING kind.task_name, _args;
     RETURN made;
 END $$;
+
+-- ---------------------------------------------------------------- one that can't be sent back harms none of the others
+
+-- How many start afresh. One that can't (the same work is active already, or what it follows did not complete) is passed over.
+CREATE OR REPLACE FUNCTION sfa_retry_many(_jobs bigint[]) RETURNS bigint LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+DECLARE
+    job bigint;
+    retried bigint := 0;
+BEGIN
+    FOR job IN SELECT id FROM procrastinate_jobs WHERE id = ANY (_jobs) ORDER BY id LOOP
+        BEGIN
+            retried := retried + sfa_retry(job)::int;
+        EXCEPTION WHEN unique_violation OR check_violation THEN
+            RAISE NOTICE '%', SQLERRM;
+        END;
+    END LOOP;
+    RETURN retried;
+END $$;

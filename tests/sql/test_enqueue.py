@@ -285,6 +285,25 @@ def test_a_job_is_not_put_off_for_ever(db: Connection, track: str) -> None:
     assert one(db, "SELECT scheduled_at FROM sfa_jobs")["scheduled_at"] is None
 
 
+def test_one_that_cannot_be_sent_back_harms_no_other(db: Connection, track: str) -> None:
+    first, second = (
+        one(db, f"INSERT INTO {table} (track_id) VALUES (%s) RETURNING queue_job_id AS id", track)[
+            "id"
+        ]
+        for table in ("processing_jobs", "analysis_jobs")
+    )
+    db.execute("INSERT INTO tracks (title, audio_key) VALUES ('b', 'audio/b.wav')")
+    other = one(
+        db,
+        "INSERT INTO analysis_jobs (track_id) SELECT id FROM tracks WHERE title = 'b' RETURNING queue_job_id AS id",
+    )["id"]
+    db.execute("INSERT INTO job_links (job_id, after_id) VALUES (%s, %s)", [second, first])
+    db.execute("SELECT sfa_cancel_many(%s)", [[first, other]])
+    assert one(db, "SELECT sfa_retry_many(%s) AS n", [second, other])["n"] == 1
+    waiting = one(db, "SELECT queue_job_id AS id FROM sfa_jobs WHERE status = 'waiting'")
+    assert waiting["id"] == other
+
+
 def test_the_same_work_waits_once(db: Connection, track: str) -> None:
     insert = "INSERT INTO processing_jobs (track_id, model) VALUES (%s, 'spectral')"
     db.execute(insert.encode(), [track])
