@@ -6,6 +6,7 @@ Limit: it looks at this host; workers elsewhere have their own.
 
 import importlib.metadata
 import importlib.util
+import json
 import re
 import shutil
 import subprocess
@@ -79,10 +80,13 @@ def _torch(config: Config) -> Finding:
 
 def _assets(config: Config) -> Finding:
     dist = HOME / "sfa" / "web" / "static" / "dist"
-    built = [path for path in dist.glob("*") if not path.name.startswith(".")]
-    if not built:
+    try:
+        named = json.loads((dist / "manifest.json").read_text())
+    except (OSError, ValueError):
+        named = {}
+    if not named or not all((dist / name).exists() for name in named.values()):
         return Finding("assets", "fail", "the front end is not built", "run bin/setup")
-    return Finding("assets", "ok", f"{len(built)} files")
+    return Finding("assets", "ok", f"{len(named)} files")
 
 
 def _ffmpeg(config: Config) -> Finding:

@@ -1,7 +1,8 @@
 """Turn a template and values into HTML; find the built assets and icons.
 
-Everything is escaped (autoescape), an unknown name is an error (StrictUndefined). Assets carry a hash in
-their names, read once from the manifest that ``sfa/web/assets/build`` leaves.
+Everything is escaped (autoescape), an unknown name is an error (StrictUndefined). Templates, icons and the manifest
+that ``sfa/web/assets/build`` leaves are read once: a server that runs on while its checkout is brought up to date stays
+of one piece. The files that the manifest names carry a hash, and the build keeps superseded ones for a month.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import DictLoader, Environment, StrictUndefined
 from markupsafe import Markup
 
 from sfa.errors import SfaError
@@ -19,6 +20,7 @@ from sfa.web.words import FILTERS
 
 HERE = Path(__file__).parent
 DIST = HERE / "static" / "dist"
+TEMPLATES = HERE / "templates"
 
 
 class AssetsMissing(SfaError):
@@ -28,14 +30,14 @@ class AssetsMissing(SfaError):
 class Renderer:
     """The templates with their filters, the assets and the icons."""
 
-    def __init__(self, dist: Path = DIST) -> None:
+    def __init__(self, dist: Path = DIST, templates: Path = TEMPLATES) -> None:
         try:
             self._manifest: dict[str, str] = json.loads((dist / "manifest.json").read_text())
             self._icons: dict[str, str] = json.loads((dist / "icons.json").read_text())
         except FileNotFoundError as error:
             raise AssetsMissing from error
         self.environment = Environment(
-            loader=FileSystemLoader(HERE / "templates"),
+            loader=DictLoader(_sources(templates)),
             autoescape=True,
             undefined=StrictUndefined,
             trim_blocks=True,
@@ -71,3 +73,7 @@ class Renderer:
     def __call__(self, template: str, /, **values: Any) -> str:
         """The template, filled in."""
         return self.environment.get_template(template).render(values)
+
+
+def _sources(folder: Path) -> dict[str, str]:
+    return {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*.html")}

@@ -1,7 +1,7 @@
 // Bundle js and css, collect the icons that the templates name, hash every file's name, write manifest.json.
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { extname, join } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -10,6 +10,8 @@ import { build } from "esbuild";
 const dist = join("..", "static", "dist");
 const work = mkdtempSync(join(tmpdir(), "sfa-assets-"));
 const templates = join("..", "templates");
+// A server that still runs names the files that it started with.
+const SUPERSEDED_MS = 30 * 24 * 3600 * 1000;
 
 function icons() {
     const used = new Set();
@@ -25,6 +27,13 @@ function icons() {
     return found;
 }
 
+// The files of the build before this one.
+function before() {
+    const named = join(dist, "manifest.json");
+    if (!existsSync(named)) return [];
+    return Object.values(JSON.parse(readFileSync(named, "utf8"))).filter((name) => existsSync(join(dist, name)));
+}
+
 try {
     await build({
         entryPoints: { app: "js/app.js", track: "js/track.js" },
@@ -36,6 +45,7 @@ try {
     ], { stdio: ["ignore", "ignore", "inherit"] });
 
     mkdirSync(dist, { recursive: true });
+    const superseded = before();
     const manifest = {};
     let total = 0;
     for (const name of readdirSync(work).sort()) {
@@ -52,8 +62,13 @@ try {
     // The manifest comes last and at once: a server that starts meanwhile finds the old files or the new ones.
     writeFileSync(join(dist, "manifest.json.new"), JSON.stringify(manifest));
     renameSync(join(dist, "manifest.json.new"), join(dist, "manifest.json"));
+    const now = new Date();
+    for (const name of superseded) utimesSync(join(dist, name), now, now);
     const keep = new Set([...Object.values(manifest), "manifest.json", "icons.json", ".stamp"]);
-    for (const name of readdirSync(dist)) if (!keep.has(name)) rmSync(join(dist, name));
+    for (const name of readdirSync(dist)) {
+        const file = join(dist, name);
+        if (!keep.has(name) && now - statSync(file).mtime > SUPERSEDED_MS) rmSync(file);
+    }
 } finally {
     rmSync(work, { recursive: true, force: true });
 }
